@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading and writing whole files without surprises: regular files only, sizes bounded. */
+#ifndef STANCH_BASE_FILE_H
+#define STANCH_BASE_FILE_H
+
+#include "buf.h"
+
+#define FILE_MAX_POLICY	((size_t)16 << 20)	/* a policy text */
+#define FILE_MAX_LIST	((size_t)256 << 20)	/* a list file */
+#define FILE_MAX_IMAGE	((size_t)96 << 20)	/* an image: LIMIT_LINES * 64 */
+
+/*
+ * file_read - read a regular file (O_CLOEXEC | O_NONBLOCK, then fstat) into @ret, which stays
+ * untouched on failure. Returns 0 or -errno; -EISDIR for a directory, -EINVAL for a device, socket
+ * or FIFO, -EFBIG when it is longer than @max bytes.
+ */
+int file_read(const char *path, size_t max, struct buf *ret);
+
+/*
+ * file_write_atomic - write aside (O_EXCL | O_NOFOLLOW), fsync, rename over @path, fsync the
+ * directory. Either the old or the new content is there, whole. Returns 0 or -errno.
+ */
+int file_write_atomic(const char *path, const void *data, size_t len, unsigned int mode);
+
+#endif
