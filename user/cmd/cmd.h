@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One verb, one file, one row in the table of main.c. Only this folder prints and picks exit
+ * codes. Results go to stdout, progress and problems to stderr; under -j results and errors are
+ * JSON documents on stdout.
+ */
+#ifndef STANCH_CMD_CMD_H
+#define STANCH_CMD_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/places.h"
+#include "policy/compile.h"
+#include "policy/policy.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_REFUSED = 3,
+	EXIT_DENIED = 4,
+	EXIT_NO_SUCH = 5,
+	EXIT_CONFLICT = 6,
+	EXIT_REVERTED = 7,
+	EXIT_DIFFERENT = 10,
+};
+
+struct options {
+	bool json, quiet;
+	int verbose;
+	struct places places;
+};
+
+struct verb {
+	const char *name, *synopsis, *help;
+	int (*run)(const struct options *options, int argc, char **argv);
+};
+
+/* ---- say.c ---- */
+/* say_result - print a result document (stolen) under -j with its schema "stanch.VERB/1". */
+void say_result(const struct options *options, const char *verb, json_t *document);
+/* say_problems - all problems with carets to stderr, or as stanch.error/1; returns @code. */
+int say_problems(const struct options *options, const char *message, struct diag *diag, int code);
+/* say_error - one message; returns @code. */
+int say_error(const struct options *options, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* say_errno - "@what: reason" with the exit code that errno stands for (EPERM/EACCES: 4 ...). */
+int say_errno(const struct options *options, int error, const char *what);
+/* say_progress - a line on stderr unless quiet. */
+void say_progress(const struct options *options, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* 64-bit numbers are strings in JSON. */
+json_t *json_u64(uint64_t value);
+
+/* ---- source.c ---- */
+/*
+ * source_load - a policy or an image, whichever @path is, compiled and checked against @limits.
+ * Problems are said; returns EXIT_DONE or the exit code. @ret_text may be NULL; it gets the policy
+ * text (empty for an image).
+ */
+int source_load(const struct options *options, const char *path, const struct limits *limits,
+		struct image_file *ret, struct buf *ret_text);
+
+int cmd_check(const struct options *options, int argc, char **argv);
+int cmd_compile(const struct options *options, int argc, char **argv);
+int cmd_inspect(const struct options *options, int argc, char **argv);
+int cmd_diff(const struct options *options, int argc, char **argv);
+int cmd_attach(const struct options *options, int argc, char **argv);
+int cmd_detach(const struct options *options, int argc, char **argv);
+int cmd_apply(const struct options *options, int argc, char **argv);
+int cmd_rollback(const struct options *options, int argc, char **argv);
+int cmd_verify(const struct options *options, int argc, char **argv);
+int cmd_history(const struct options *options, int argc, char **argv);
+int cmd_mode(const struct options *options, int argc, char **argv);
+int cmd_kill(const struct options *options, int argc, char **argv);
+int cmd_unkill(const struct options *options, int argc, char **argv);
+int cmd_status(const struct options *options, int argc, char **argv);
+int cmd_stats(const struct options *options, int argc, char **argv);
+int cmd_capacity(const struct options *options, int argc, char **argv);
+int cmd_events(const struct options *options, int argc, char **argv);
+int cmd_explain(const struct options *options, int argc, char **argv);
+int cmd_replay(const struct options *options, int argc, char **argv);
+int cmd_doctor(const struct options *options, int argc, char **argv);
+int cmd_selftest(const struct options *options, int argc, char **argv);
+int cmd_version(const struct options *options, int argc, char **argv);
+
+#endif

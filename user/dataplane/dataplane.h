@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The only code that knows libbpf and bpffs. An instance is a set of pins: maps, two programs,
+ * the generations, and a link per interface. Everything is found through pins, never by id.
+ * Functions return 0 or negative errno; people's text goes into struct diag where it is known.
+ */
+#ifndef STANCH_DATAPLANE_DATAPLANE_H
+#define STANCH_DATAPLANE_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <stanch/abi.h>
+#include <stanch/word.h>
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/places.h"
+#include "policy/compile.h"
+
+struct instance;
+#define auto_instance cleanup(instance_close)
+
+/* ---- instance.c: pins ---- */
+/*
+ * instance_open - the pins of a running instance, which must exist.
+ * Returns -ENOENT when there is no such instance, -EACCES/-EPERM, -EPROTO when the pins are of
+ * another ABI version or incomplete (the text is in @diag).
+ */
+int instance_open(const struct places *places, struct instance **ret, struct diag *diag);
+/*
+ * instance_create - open it, or make it: mount the bpffs when nothing is there (0750), load the
+ * programs (STANCH_OBJECT names another object file, for tests), fill the seed, stage the factory
+ * generation (number 0) into slot 0 and point the word at it in mode enforce, pin everything.
+ * A half-made instance (killed creator) is completed or removed and remade.
+ */
+int instance_create(const struct places *places, struct instance **ret, struct diag *diag);
+void instance_close(struct instance **instance);
+/* instance_destroy - remove every pin (links first). For `detach --all --purge` and tests. */
+int instance_destroy(const struct places *places);
+/* instance_limits - what the loaded program says it holds (pin `limits`). */
+const struct limits *instance_limits(const struct instance *instance);
+int instance_map_fd(const struct instance *instance, const char *name);	/* or -ENOENT */
+
+/* ---- control.c: the word; none of these needs the lock or anything but the pin ---- */
+struct control;
+#define auto_control cleanup(control_close)
+/* control_open - map the control array alone, so that the switches work when the rest is broken. */
+int control_open(const struct places *places, struct control **ret);
+void control_close(struct control **control);
+uint64_t control_load(const struct control *control, enum control_entry entry);
+/* control_update - compare-and-swap loop: @change edits the word, non-zero from it gives up. */
+int control_update(struct control *control, int (*change)(struct word *word, void *context),
+		   void *context, uint64_t *ret_before, uint64_t *ret_after);
+int control_set_mode(struct control *control, enum mode mode);
+int control_set_kills(struct control *control, uint16_t set, uint16_t clear);
+int control_set_break_glass(struct control *control, bool on);
+/*
+ * control_swap - one store: @slot becomes live, the old live slot last-known-good, epoch + 1,
+ * provisional and share cleared; mode and kill bits stay whatever they are at that moment.
+ * Returns -ESTALE when the epoch is no longer @epoch (somebody else swapped or rolled back).
+ */
+int control_swap(struct control *control, unsigned int slot, uint16_t epoch);
+/* control_rollback - live = last-known-good, provisional and share cleared, epoch + 1. */
+int control_rollback(struct control *control, struct word *ret_before);
+
+/* ---- slots.c: generations ---- */
+int slot_read(const struct instance *instance, unsigned int slot, struct slot_info *ret);
+/* slot_find - the slot that holds @generation, or -ENOENT. */
+int slot_find(const struct instance *instance, uint64_t generation);
+/* slot_copy - the bytes in kernel memory, by read-only mmap or lookup_batch. Unchecked. */
+int slot_copy(const struct instance *instance, unsigned int slot, struct image_file *ret);
+/* slot_verify - digest of the kernel's memory against slot_info. Returns 0, -EBADMSG, -ENOENT. */
+int slot_verify(const struct instance *instance, unsigned int slot);
+/* slot_free - a slot that is neither live, last-known-good nor candidate; oldest generation first. */
+int slot_free(const struct instance *instance, const struct word *word);
+/*
+ * slot_stage - put an image into a free slot: wait for a grace period (an update of SLOT_SCRATCH),
+ * create the map, fill it by mmap, unmap, freeze, compare the digest of the kernel's memory,
+ * publish it in the outer map, write slot_info, pin it as gen-SLOT. On failure nothing new is
+ * published and nothing is left over. The caller holds the lock.
+ */
+int slot_stage(struct instance *instance, const struct image_file *image, uint64_t generation,
+	       unsigned int slot, struct diag *diag);
+
+/* ---- attach.c ---- */
+enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };
+enum attach_mark { MARK_NONE, MARK_TCX, MARK_CLSACT };	/* how the marking program is attached */
+struct attachment {
+	uint32_t ifindex;
+	char name[16];		/* "" when the interface is gone */
+	uint64_t netns;		/* inode of its network namespace */
+	enum attach_mode mode;
+	enum attach_mark mark;	/* MARK_NONE when somebody removed our filter */
+	bool gone;		/* the link is dead: its interface was deleted */
+};
+/*
+ * attach_interface - both programs onto an interface of the current network namespace, pinned.
+ * Returns 0; 1 when it was attached already (mode kept); -ENODEV; -EBUSY when a stranger's program
+ * is there (named in @diag); -EOPNOTSUPP when the driver has no native mode.
+ */
+int attach_interface(struct instance *instance, const char *name, enum attach_mode mode,
+		     struct diag *diag);
+/* detach_interface - Returns 0, 1 when nothing of ours was there, -ENODEV. State is kept. */
+int detach_interface(struct instance *instance, const char *name, struct diag *diag);
+/* attach_list - what is attached, in every namespace. Caller frees @ret. */
+int attach_list(const struct instance *instance, struct attachment **ret, uint32_t *ret_count);
+
+/* ---- twin.c: the same program with state maps of its own, for packets that are not live ---- */
+struct twin;
+#define auto_twin cleanup(twin_close)
+/* twin_open - a twin that sees the instance's slots; NULL: one with empty slots of its own. */
+int twin_open(const struct instance *instance, struct twin **ret, struct diag *diag);
+void twin_close(struct twin **twin);
+/* twin_stage - put an image into a slot of a twin that has slots of its own. */
+int twin_stage(struct twin *twin, const struct image_file *image, unsigned int slot,
+	       struct diag *diag);
+/* twin_command - which slot, mode and kill bits the next packets are judged with. */
+int twin_command(struct twin *twin, unsigned int slot, enum mode mode, uint16_t kills);
+/*
+ * twin_run - one frame through the program (BPF_PROG_TEST_RUN). @ret_action: XDP action, may be
+ * NULL. Returns 0; -EINVAL for a frame that the kernel cannot run (under 14 bytes, over a page:
+ * longer ones are run with their first bytes only... see twin.c).
+ */
+int twin_run(struct twin *twin, const void *frame, uint32_t len, struct judged *ret,
+	     uint32_t *ret_action);
+/* twin_program_fd - for benchmarks and tests. */
+int twin_program_fd(const struct twin *twin);
+int twin_map_fd(const struct twin *twin, const char *name);
+
+/* ---- prove.c: golden packets on a candidate, in the kernel ---- */
+struct proof {
+	uint32_t packets;	/* run */
+	uint32_t wrong;		/* judged otherwise than they must be */
+};
+/*
+ * prove_slot - built-in must-pass set, the protect set, first and last entry of every list: the
+ * kernel's verdict, reason and list must be those of the native judge and those expected. Every
+ * disagreement becomes a problem. Returns 0, -EBADMSG when something is wrong.
+ */
+int prove_slot(struct twin *twin, const struct image *image, unsigned int slot, struct proof *ret,
+	       struct diag *diag);
+
+/* ---- counters.c ---- */
+#define COUNTERS ((SLOTS + 1) * LIMIT_REASONS)
+/* counters_read - sums over CPUs; @ret has COUNTERS entries, index slot * LIMIT_REASONS + reason. */
+int counters_read(const struct instance *instance, struct counter *ret);
+/* hits_read - sums over CPUs of one slot; @ret has limits.lists + 2 entries by list id. */
+int hits_read(const struct instance *instance, unsigned int slot, struct hit *ret);
+/* budget_read - sums over CPUs by reason; @ret has LIMIT_REASONS entries. */
+int budget_read(const struct instance *instance, struct event_budget *ret);
+/* events_follow - call @fn for each event until it returns non-zero or @timeout_ms (-1: none). */
+int events_follow(const struct instance *instance, int timeout_ms,
+		  int (*fn)(void *context, const struct event *event), void *context);
+
+#endif
