@@ -213,12 +213,15 @@ int parse_duplicates(struct parse *parse, uint32_t index, const struct origin *o
 
 #define GROUPS (PARSE_FAMILIES * MATCHES)
 
+/* GROUPS for a list that scores nothing, or whose points were refused. */
 static uint32_t group_of(const struct parse *parse, uint32_t index)
 {
+	const struct list *list = &parse->policy->lists[index];
 	uint32_t family = parse->drafts[index].family_id;
 
-	return family == PARSE_FAMILIES ? GROUPS
-					: family * MATCHES + parse->policy->lists[index].match;
+	if (family == PARSE_FAMILIES || !list->points)
+		return GROUPS;
+	return family * MATCHES + list->match;
 }
 
 /* Marks the groups whose lists do not all give the same points: only they can conflict. */
