@@ -100,10 +100,15 @@ static int fill_inline(struct parse *parse, const struct node *entries, struct l
 	return err;
 }
 
-static void refuse_empty(struct parse *parse, const struct list *list, const struct draft *draft)
+/* A list whose contents could not be read at all was refused for that already. */
+static void check_empty(struct parse *parse, const struct list *list, const struct draft *draft)
 {
 	const struct node *node = draft->file ? draft->file : draft->entries;
 
+	if (draft->rows || list->allow_empty || !node || node->kind == NODE_BAD)
+		return;
+	if (draft->file ? !list->file || !*list->file : node->kind != NODE_SEQUENCE)
+		return;
 	diag_add(parse->diag, parse_at(parse, node), "empty_list",
 		 "list '%s' has no prefix in it; allow_empty: true permits that",
 		 list->name ? list->name : "?");
@@ -111,7 +116,7 @@ static void refuse_empty(struct parse *parse, const struct list *list, const str
 
 static int fill_list(struct parse *parse, uint32_t index)
 {
-	const struct list *list = &parse->policy->lists[index];
+	struct list *list = &parse->policy->lists[index];
 	struct draft *draft = &parse->drafts[index];
 	struct list_scan scan = { .name = list->file, .vec = &parse->vec, .diag = parse->diag };
 	uint64_t room = room_of(parse), before = parse->diag->total;
@@ -135,10 +140,11 @@ static int fill_list(struct parse *parse, uint32_t index)
 		return err;
 	draft->stored = parse->vec.count - draft->first;
 	draft->rows = scan.rows;
-	if (!scan.rows && !list->allow_empty && parse->diag->total == before &&
-	    (draft->file || draft->entries))
-		refuse_empty(parse, list, draft);
-	return parse_duplicates(parse, index, &(struct origin){ scan.name, scan.text, scan.end });
+	if (parse->diag->total == before)
+		check_empty(parse, list, draft);
+	err = parse_duplicates(parse, index, &(struct origin){ scan.name, scan.text, scan.end });
+	list->prefixes = draft->stored;
+	return err;
 }
 
 static int fill_protect(struct parse *parse)

@@ -184,13 +184,14 @@ static int refuse_syntax(struct builder *builder)
 
 	if (yaml->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
-	if (!yaml->context)
-		diag_add(parse->diag, at_mark(parse, &yaml->problem_mark), "yaml", "%s",
-			 yaml->problem ? yaml->problem : "this is not YAML");
-	else
+	if (yaml->context && yaml->context_mark.line < yaml->problem_mark.line)
 		diag_add(parse->diag, at_mark(parse, &yaml->problem_mark), "yaml",
 			 "%s %s from line %zu", yaml->problem, yaml->context,
 			 yaml->context_mark.line + 1);
+	else
+		diag_add(parse->diag, at_mark(parse, &yaml->problem_mark), "yaml", "%s%s%s",
+			 yaml->problem ? yaml->problem : "this is not YAML",
+			 yaml->context ? " " : "", yaml->context ? yaml->context : "");
 	give_up(builder);
 	return 0;
 }
