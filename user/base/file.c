@@ -93,28 +93,36 @@ static void aside_drop(struct aside *aside)
 	free(aside->name);
 }
 
+/* Returns the new file, or -errno; its name is for the caller to keep. */
+static int create_aside(const char *path, unsigned int number, char **name)
+{
+	int fd;
+
+	if (asprintf(name, "%s.new-%d-%u", path, (int)getpid(), number) < 0) {
+		*name = NULL;
+		return -ENOMEM;
+	}
+	fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 static int aside_open(const char *path, struct aside *ret)
 {
 	unsigned int i;
+	int fd = -EEXIST;
 
-	for (i = 0; i < FILE_TRIES; i++) {
+	/* A leftover of a killed process keeps its name: take the next. */
+	for (i = 0; i < FILE_TRIES && fd == -EEXIST; i++) {
 		autofree char *name = NULL;
-		int fd;
 
-		if (asprintf(&name, "%s.new-%d-%u", path, (int)getpid(), i) < 0) {
-			name = NULL;
-			return -ENOMEM;
-		}
-		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0) {
+		fd = create_aside(path, i, &name);
+		if (fd >= 0)
 			ret->name = TAKE_PTR(name);
-			ret->fd = fd;
-			return 0;
-		}
-		if (errno != EEXIST) /* a leftover of a killed process keeps its name */
-			return -errno;
 	}
-	return -EEXIST;
+	if (fd < 0)
+		return fd;
+	ret->fd = fd;
+	return 0;
 }
 
 static int sync_directory(const char *path)
