@@ -14,8 +14,8 @@ char _license[] SEC("license") = "GPL";
 /* The control word, taken apart. */
 struct command {
 	__u32 slot, mode, kills;
-	__u32 reason;		/* why nothing is judged; 0 when something is */
-	__u32 expired;		/* the lease has passed: the slot is last-known-good */
+	__u32 reason; /* why nothing is judged; 0 when something is */
+	__u32 expired; /* the lease has passed: the slot is last-known-good */
 };
 
 static __always_inline __u64 control_entry(__u32 entry)
@@ -74,20 +74,14 @@ static __always_inline __u32 write_meta(struct xdp_md *ctx, const struct passage
 	return 1;
 }
 
-/*
- * The next two are global functions: the verifier checks each once, on its own, instead of once
- * per path that leads to it. They may not be inlined and may assume nothing about their arguments.
- */
-__attribute__((noinline)) int parse(struct xdp_md *ctx, struct packet *p)
+verified_once int parse(struct xdp_md *ctx, struct packet *p)
 {
-	if (!p)
-		return 0;
-	packet_parse((void *)(long)ctx->data, (void *)(long)ctx->data_end,
-		     bpf_xdp_get_buff_len(ctx), p);
+	if (p)
+		packet_read(ctx, p);
 	return 0;
 }
 
-__attribute__((noinline)) int judge(struct passage *s, __u32 slot, __u32 mode, __u32 kills)
+verified_once int judge(struct passage *s, __u32 slot, __u32 mode, __u32 kills)
 {
 	struct image *image = bpf_map_lookup_elem(&slots, &slot);
 	struct judgement j;

@@ -15,23 +15,23 @@
 #include "table.h"
 
 struct judgement {
-	__u8 verdict;		/* enum verdict, before monitor mode */
-	__u8 reason;		/* enum reason */
-	__u16 list;		/* list id that decided, 0 none */
-	__u32 src_leaf, dst_leaf;	/* for counting score lists when reason is list_score */
+	__u8 verdict; /* enum verdict, before monitor mode */
+	__u8 reason; /* enum reason */
+	__u16 list; /* list id that decided, 0 none */
+	__u32 src_leaf, dst_leaf; /* for counting score lists when reason is list_score */
 };
 
 /* The first eight bytes of a struct leaf as one number. */
-#define LEAF_PROTECT(l)		((__u16)(l))
-#define LEAF_ALLOW(l)		((__u16)((l) >> 16))
-#define LEAF_DROP(l)		((__u16)((l) >> 32))
-#define LEAF_FLAG(l)		((__u16)((l) >> 48))
+#define LEAF_PROTECT(l) ((__u16)(l))
+#define LEAF_ALLOW(l) ((__u16)((l) >> 16))
+#define LEAF_DROP(l) ((__u16)((l) >> 32))
+#define LEAF_FLAG(l) ((__u16)((l) >> 48))
 
 /* What one address is on. */
 struct listed {
-	__u64 lists;		/* protect, allow, drop, flag of its leaf */
-	__u32 leaf;		/* leaf id, 0 when it is on no list */
-	__u32 score;		/* is it on any score list? */
+	__u64 lists; /* protect, allow, drop, flag of its leaf */
+	__u32 leaf; /* leaf id, 0 when it is on no list */
+	__u32 score; /* is it on any score list? */
 };
 
 static __always_inline __u32 judge_is(struct judgement *j, __u8 verdict, __u8 reason, __u16 list)
@@ -70,7 +70,7 @@ static __always_inline __u32 find_listed(struct image *image, const struct image
 		return 1;
 	if (id == TABLE_TOO_LONG)
 		return !judge_is(j, VERDICT_PASS, REASON_IMAGE_STEPS, 0);
-	if (id >= hot->leaves)
+	if (id > NODE_LEAF_MASK || id >= hot->leaves)
 		return !judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
 	leaf = image_line(image, hot->leaves_line + id / LEAVES_PER_LINE);
 	if (!leaf)
@@ -112,16 +112,20 @@ static __always_inline __u8 guard_reason(const struct packet *p)
 	return 0;
 }
 
-/* Is the local port protected? A line of bits holds 512 ports. */
-static __always_inline __u32 port_protected(struct image *image, const struct image_hot *hot,
-					    const struct packet *p)
+/* Is the local port protected? Then, or when the image is broken, @j is filled. */
+static __always_inline __u32 judge_port(struct image *image, const struct image_hot *hot,
+					const struct packet *p, struct judgement *j)
 {
 	const __u64 *line;
 
 	if (!hot->ports_line || !(p->shape & SHAPE_PORTS))
 		return 0;
-	line = image_line(image, hot->ports_line + p->dport / 512);
-	return line && line[p->dport / 64 & 7] >> (p->dport & 63) & 1;
+	line = image_line(image, hot->ports_line + p->dport / 512); /* 512 bits per line */
+	if (!line)
+		return judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
+	if (!(line[p->dport / 64 & 7] >> (p->dport & 63) & 1))
+		return 0;
+	return judge_is(j, VERDICT_PASS, REASON_PROTECT_PORT, 0);
 }
 
 static __always_inline __u32 judge_lists(const struct listed *src, const struct listed *dst,
@@ -151,10 +155,10 @@ static __always_inline __u32 judge_inner(struct image *image, const struct image
 	__u32 six = p->inner_family == 6 ? 2 : 0;
 	__u16 list;
 
-	if (killed(kills, STAGE_INNER))
-		return judge_is(j, VERDICT_PASS, REASON_KILLED, 0);
 	if (!(p->shape & SHAPE_INNER))
 		return 0;
+	if (killed(kills, STAGE_INNER))
+		return judge_is(j, VERDICT_PASS, REASON_KILLED, 0);
 	if (!find_listed(image, hot, TABLE_V4_SRC + six, &p->inner_src, &src, j) ||
 	    !find_listed(image, hot, TABLE_V4_DST + six, &p->inner_dst, &dst, j))
 		return 1;
@@ -193,6 +197,39 @@ static __always_inline void judge_rest(const struct packet *p, const struct imag
 	}
 }
 
+/* A packet that no table can speak about: the guard, and what is not (readable) IP. */
+static __always_inline void judge_unlisted(const struct packet *p, const struct image_hot *hot,
+					   __u32 kills, __u8 guard, struct judgement *j)
+{
+	if (!guard && p->anomaly && (hot->flags & IMAGE_HEADERS))
+		judge_stage(j, kills, STAGE_HEADER, VERDICT_DROP, p->anomaly, 0);
+	else
+		j->reason = guard ? guard : p->anomaly ? p->anomaly : p->note;
+}
+
+static __always_inline void judge_listed(struct image *image, const struct packet *p,
+					 const struct image_hot *hot, __u32 kills,
+					 struct judgement *j)
+{
+	struct listed src = { 0 }, dst = { 0 };
+	__u32 six = p->family == 6 ? 2 : 0;
+	__u16 inner_flag = 0;
+
+	if (!find_listed(image, hot, TABLE_V4_SRC + six, &p->src, &src, j) ||
+	    !find_listed(image, hot, TABLE_V4_DST + six, &p->dst, &dst, j))
+		return;
+	if (LEAF_PROTECT(src.lists)) {
+		judge_is(j, VERDICT_PASS, REASON_PROTECT_PREFIX, LEAF_PROTECT(src.lists));
+		return;
+	}
+	if (judge_port(image, hot, p, j) || judge_lists(&src, &dst, kills, j))
+		return;
+	if ((p->shape & SHAPE_TUNNEL) && (hot->flags & IMAGE_INNER) &&
+	    judge_inner(image, hot, p, kills, j, &inner_flag))
+		return;
+	judge_rest(p, hot, &src, &dst, kills, inner_flag, j);
+}
+
 /*
  * judge_packet - the verdict on one packet by one image.
  * @kills: kill bits by enum stage. @j is cleared first. A broken image passes the packet with a
@@ -202,9 +239,6 @@ static __always_inline void judge_packet(struct image *image, const struct packe
 					 struct judgement *j)
 {
 	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
-	struct listed src = { 0 }, dst = { 0 };
-	__u32 six = p->family == 6 ? 2 : 0;
-	__u16 inner_flag = 0;
 	__u8 guard;
 
 	__builtin_memset(j, 0, sizeof(*j));
@@ -213,30 +247,12 @@ static __always_inline void judge_packet(struct image *image, const struct packe
 		return;
 	}
 	guard = guard_reason(p);
-	if (guard || !p->family) {
-		if (!guard && p->anomaly && (hot->flags & IMAGE_HEADERS))
-			judge_stage(j, kills, STAGE_HEADER, VERDICT_DROP, p->anomaly, 0);
-		else
-			j->reason = guard ? guard : p->anomaly ? p->anomaly : p->note;
-		return;
-	}
-	if (!find_listed(image, hot, TABLE_V4_SRC + six, &p->src, &src, j) ||
-	    !find_listed(image, hot, TABLE_V4_DST + six, &p->dst, &dst, j))
-		return;
-	if (LEAF_PROTECT(src.lists)) {
-		judge_is(j, VERDICT_PASS, REASON_PROTECT_PREFIX, LEAF_PROTECT(src.lists));
-		return;
-	}
-	if (port_protected(image, hot, p)) {
-		judge_is(j, VERDICT_PASS, REASON_PROTECT_PORT, 0);
-		return;
-	}
-	if (judge_lists(&src, &dst, kills, j))
-		return;
-	if ((p->shape & SHAPE_TUNNEL) && (hot->flags & IMAGE_INNER) &&
-	    judge_inner(image, hot, p, kills, j, &inner_flag))
-		return;
-	judge_rest(p, hot, &src, &dst, kills, inner_flag, j);
+	if (guard || !p->family)
+		judge_unlisted(p, hot, kills, guard, j);
+	else
+		judge_listed(image, p, hot, kills, j);
+	if (j->list > hot->lists) /* a leaf names a list that is not there */
+		judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
 }
 
 #endif

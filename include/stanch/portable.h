@@ -17,6 +17,16 @@
 #endif
 #endif
 
+/*
+ * A function that the verifier checks once, on its own, instead of once per path that leads to it.
+ * It may be inlined nowhere and may assume nothing about its arguments.
+ */
+#ifdef __bpf__
+#define verified_once __attribute__((noinline))
+#else
+#define verified_once static __attribute__((noinline, unused))
+#endif
+
 /* Hides a number from the optimiser, which else turns arithmetic into branches and drops masks. */
 #ifdef __bpf__
 #define opaque(x) asm volatile("" : "+r"(x))
