@@ -271,6 +271,8 @@ static void a_duplicate_is_refused_with_both_lines(void **state)
 		    "1.1.1.1/32 is twice in list 'a': j:2 and j:3");
 	assert_only(ONE("name: a, action: drop, entries: [1.1.1.1,\n 1.1.1.1]"), NULL, "p.yaml:4:2",
 		    "duplicate_prefix", "1.1.1.1/32 is twice in list 'a': p.yaml:3 and p.yaml:4");
+	assert_only(ONE("name: a, action: drop, entries: ['::2', '::1', '::2']"), NULL,
+		    "p.yaml:3:53", "duplicate_prefix", NULL);
 }
 
 static void the_same_prefix_in_two_lists_is_legal(void **state)
