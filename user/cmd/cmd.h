@@ -65,6 +65,12 @@ json_t *json_u64(uint64_t value);
  */
 int source_load(const struct options *options, const char *path, const struct limits *limits,
 		struct image_file *ret, struct buf *ret_text);
+/*
+ * source_read - the same without a word: problems go into @diag, for those who record them.
+ * Returns 0; -EINVAL when the source is refused, a missing or unreadable one too; -ENOMEM.
+ */
+int source_read(const char *path, const struct limits *limits, struct image_file *ret,
+		struct buf *ret_text, struct diag *diag);
 
 int cmd_check(const struct options *options, int argc, char **argv);
 int cmd_compile(const struct options *options, int argc, char **argv);

@@ -82,6 +82,11 @@ int slot_free(const struct instance *instance, const struct word *word);
  */
 int slot_stage(struct instance *instance, const struct image_file *image, uint64_t generation,
 	       unsigned int slot, struct diag *diag);
+/*
+ * slot_withdraw - undo slot_stage for a generation that did not become live: out of the outer map,
+ * unpinned, slot_info cleared. Returns -EBUSY when the word names the slot. Caller holds the lock.
+ */
+int slot_withdraw(struct instance *instance, unsigned int slot);
 
 /* ---- attach.c ---- */
 enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };
