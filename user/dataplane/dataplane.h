@@ -41,6 +41,12 @@ int instance_destroy(const struct places *places);
 /* instance_limits - what the loaded program says it holds (pin `limits`). */
 const struct limits *instance_limits(const struct instance *instance);
 int instance_map_fd(const struct instance *instance, const char *name);	/* or -ENOENT */
+/*
+ * instance_identity - names this set of kernel maps: other after a reboot and after a purge, when
+ * the counters begin again from zero. What totals_load() calls @boot. @ret: INSTANCE_IDENTITY bytes.
+ */
+#define INSTANCE_IDENTITY 64
+int instance_identity(const struct instance *instance, char *ret);
 
 /* ---- control.c: the word; none of these needs the lock or anything but the pin ---- */
 struct control;
@@ -72,6 +78,12 @@ int slot_find(const struct instance *instance, uint64_t generation);
 int slot_copy(const struct instance *instance, unsigned int slot, struct image_file *ret);
 /* slot_verify - digest of the kernel's memory against slot_info. Returns 0, -EBADMSG, -ENOENT. */
 int slot_verify(const struct instance *instance, unsigned int slot);
+/*
+ * slot_check - what a rollback may wait for: the outer entry holds a map, and the header in it
+ * carries the digest of slot_info. Reads a few lines, however large the image is (its memory is
+ * frozen, so only the entry itself can have been exchanged). Returns 0, -EBADMSG, -ENOENT.
+ */
+int slot_check(const struct instance *instance, unsigned int slot);
 /* slot_free - a slot that is neither live, last-known-good nor candidate; oldest generation first. */
 int slot_free(const struct instance *instance, const struct word *word);
 /*

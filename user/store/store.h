@@ -32,6 +32,9 @@ int store_image_write(const struct places *places, const struct image *image);
 /* store_image_read - by digest; checked again. -ENOENT, -EBADMSG with problems in @diag. */
 int store_image_read(const struct places *places, const uint8_t digest[32],
 		     const struct limits *limits, struct image_file *ret, struct diag *diag);
+/* store_policy_write - keep the text that the image of @digest was compiled from, beside it. */
+int store_policy_write(const struct places *places, const uint8_t digest[32], const char *text,
+		       size_t len);
 
 /* ---- audit: one JSON object per line, hash-chained ---- */
 /*
