@@ -120,6 +120,12 @@ int attach_interface(struct instance *instance, const char *name, enum attach_mo
 		     struct diag *diag);
 /* detach_interface - Returns 0, 1 when nothing of ours was there, -ENODEV. State is kept. */
 int detach_interface(struct instance *instance, const char *name, struct diag *diag);
+/*
+ * detach_attachment - the same for one entry of attach_list(), whichever namespace it is in, the
+ * dead ones too (for `detach --all`). Returns 0; 1 when it was gone meanwhile.
+ */
+int detach_attachment(struct instance *instance, const struct attachment *attachment,
+		      struct diag *diag);
 /* attach_list - what is attached, in every namespace. Caller frees @ret. */
 int attach_list(const struct instance *instance, struct attachment **ret, uint32_t *ret_count);
 
