@@ -3,7 +3,9 @@
 
 B        ?= build
 CLANG    ?= clang-14
+ifeq ($(origin CC),default)
 CC       := $(CLANG)
+endif
 LLVM_STRIP ?= llvm-strip-14
 BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 VERSION  := 0.1.0
@@ -30,8 +32,16 @@ BPF_SRC  := $(wildcard bpf/*.bpf.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 CMD_OBJ  := $(CMD_SRC:%.c=$(B)/%.o)
 SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
-UNIT_SRC := $(wildcard tests/unit/*/test_*.c tests/bpf/test_*.c)
-UNIT     := $(UNIT_SRC:%.c=$(B)/%)
+UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
+BPF_TEST := $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/test_*.c))
+# An outage row whose source says `test-slow` near its top is left to `make outage`.
+OUTAGE_C := $(patsubst %.c,$(B)/%,$(wildcard tests/outage/test_*.c))
+OUTAGE   := $(OUTAGE_C) $(wildcard tests/outage/*.bats)
+SLOW     := $(shell grep -ls test-slow tests/outage/test_*.c tests/outage/*.bats)
+FAST     := $(filter-out $(SLOW) $(patsubst %.c,$(B)/%,$(SLOW)),$(OUTAGE))
+E2E      := $(wildcard tests/e2e/*.bats)
+PROGRAMS := $(UNIT) $(BPF_TEST) $(OUTAGE_C)
+SAN_UNIT := $(if $(SAN),,$(UNIT:$(B)/%=build/san/%))
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
 TOOL_SRC := $(wildcard tools/*.c)
@@ -61,8 +71,7 @@ $(B)/tests/lib/%.o: tests/lib/%.c | $(SKEL)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/tests/unit/% $(B)/tests/bpf/%: tests/%.c
-$(UNIT): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(LIB)
+$(PROGRAMS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
 
@@ -77,12 +86,41 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(PROGRAMS:=.d) $(TOOLS:=.d)
 -include $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.d)
 
-## unit: unit tests of the tool and of the programs (the latter need root)
+# What the tests find in their environment.
+export STANCH := $(abspath $(B)/stanch)
+export BUILD  := $(abspath $(B))
+
+## unit: tests of single functions; no privileges
 unit: $(UNIT)
 	tests/run $(UNIT)
+
+## bpf: tests that run the program in the kernel (root)
+bpf: $(BPF_TEST)
+	tests/run $(BPF_TEST)
+
+## e2e: the tool as an operator uses it, on real interfaces (root)
+e2e: all
+	tests/run $(E2E)
+
+## outage: every row of the fault matrix, the slow ones too (root)
+outage: all $(OUTAGE_C)
+	tests/run $(OUTAGE)
+
+## san: unit tests under the address and undefined-behaviour sanitisers
+san:
+	$(MAKE) --no-print-directory SAN=1 unit
+
+## check: unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
+check: all $(PROGRAMS) $(SAN_UNIT)
+	tests/run $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
+
+## test: install what is missing, then check (root)
+test:
+	tools/install build test lint
+	$(MAKE) --no-print-directory -j$$(nproc) check
 
 ## clean: remove everything that was built
 clean:
@@ -92,4 +130,10 @@ clean:
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sort
 
-.PHONY: all unit clean help
+# The sanitised build is a make of its own: other flags, other folder.
+$(SAN_UNIT): san-programs ;
+san-programs:
+	$(MAKE) --no-print-directory SAN=1 unit-programs
+unit-programs: $(UNIT)
+
+.PHONY: all unit bpf e2e outage san check test san-programs unit-programs clean help
