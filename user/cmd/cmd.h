@@ -36,26 +36,58 @@ struct options {
 	struct places places;
 };
 
+/* @help: its first line is the summary in the list of verbs, the rest is what `help VERB` adds. */
 struct verb {
 	const char *name, *synopsis, *help;
 	int (*run)(const struct options *options, int argc, char **argv);
 };
 
+/* ---- main.c ---- */
+extern const struct verb verbs[]; /* ends with a row without a name */
+/* verb_find - NULL when there is no such verb. */
+const struct verb *verb_find(const char *name);
+
 /* ---- say.c ---- */
-/* say_result - print a result document (stolen) under -j with its schema "stanch.VERB/1". */
+/* say_result - print a result document (stolen) with its schema "stanch.VERB/1", if -j was given. */
 void say_result(const struct options *options, const char *verb, json_t *document);
+/*
+ * say_line - the same as one object of a line stream, at once; prints whether or not -j was given.
+ * Returns false when stdout takes no more: a verb that goes on for long ends then.
+ */
+bool say_line(const char *verb, json_t *document);
+/* say_text - people's text on stdout. Returns false when stdout takes no more. */
+bool say_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* say_bytes - the same for what is not text. */
+bool say_bytes(const void *bytes, size_t len);
 /* say_problems - all problems with carets to stderr, or as stanch.error/1; returns @code. */
 int say_problems(const struct options *options, const char *message, struct diag *diag, int code);
 /* say_error - one message; returns @code. */
 int say_error(const struct options *options, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* say_errno - "@what: reason" with the exit code that errno stands for (EPERM/EACCES: 4 ...). */
+/*
+ * say_errno - "@what: reason" and the exit code that @error (positive or negative) stands for:
+ * EPERM, EACCES 4; ENOENT, ENODEV, ENXIO 5; EBUSY, ESTALE, EEXIST 6; everything else 1.
+ */
 int say_errno(const struct options *options, int error, const char *what);
-/* say_progress - a line on stderr unless quiet. */
+/* say_reason - the reason alone, as say_errno words it. */
+const char *say_reason(int error);
+/* exit_code_of - the exit code alone. */
+int exit_code_of(int error);
+/* say_progress - a line on stderr unless quiet; say_detail - only with -v; say_warning - always. */
 void say_progress(const struct options *options, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+void say_detail(const struct options *options, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void say_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* say_finish - flush stdout; lost output turns success into EXIT_FAILED, a reader who left does not. */
+int say_finish(int code);
 /* 64-bit numbers are strings in JSON. */
 json_t *json_u64(uint64_t value);
+
+/* ---- help.c ---- */
+int cmd_help(const struct options *options, int argc, char **argv);
+/* help_nearest - the verb most like @name, or NULL. */
+const struct verb *help_nearest(const char *name);
 
 /* ---- source.c ---- */
 /*

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of verbs, and what is common to all: global options, network namespace, places. They
+ * may stand before or after the verb. Knows no verb beyond its row.
+ */
+#include "cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+#include "args.h"
+
+#define NETNS_DIR "/run/netns/"
+
+/* In the order in which `stanch help` lists them. */
+const struct verb verbs[] = {
+	{ "help", "[VERB]", "list the verbs, or explain one", cmd_help },
+	{ "version", "", "say which stanch this is", cmd_version },
+	{ 0 },
+};
+
+const struct verb *verb_find(const char *name)
+{
+	const struct verb *verb;
+
+	for (verb = verbs; verb->name; verb++)
+		if (!strcmp(verb->name, name))
+			return verb;
+	return NULL;
+}
+
+/* What was found while the global options were taken out of the command line. */
+struct globals {
+	struct options options;
+	const char *instance, *netns;
+	bool help, version;
+	const char *verb;
+	int argc; /* what is left for the verb, itself included */
+	char **argv;
+	char wrong[DIAG_TEXT]; /* the first usage error */
+};
+
+static void wrong(struct globals *globals, const char *what, const char *token)
+{
+	if (!*globals->wrong)
+		snprintf(globals->wrong, sizeof(globals->wrong), "%s %.200s", what, token);
+}
+
+static bool take_letter(struct globals *globals, char letter)
+{
+	switch (letter) {
+	case 'j':
+		globals->options.json = true;
+		return true;
+	case 'q':
+		globals->options.quiet = true;
+		return true;
+	case 'v':
+		globals->options.verbose++;
+		return true;
+	case 'h':
+		globals->help = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* "-j", "-jv": only when every letter is one of ours. */
+static bool take_letters(struct globals *globals, const char *token)
+{
+	if (token[0] != '-' || !token[1] || strspn(token + 1, "jqvh") != strlen(token + 1))
+		return false;
+	while (*++token)
+		take_letter(globals, *token);
+	return true;
+}
+
+static bool take_flag(struct globals *globals, const char *token)
+{
+	static const char *const longs[] = { "--json", "--quiet", "--verbose", "--help" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(longs); i++)
+		if (!strcmp(token, longs[i]))
+			return take_letter(globals, token[2]);
+	if (globals->verb || strcmp(token, "--version"))
+		return take_letters(globals, token);
+	globals->version = true;
+	return true;
+}
+
+/* "--name VALUE" or "--name=VALUE": returns how many elements of argv that takes, 0: not this. */
+static int take_value(struct globals *globals, const char *name, char **argv, const char **ret)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[0], name, len))
+		return 0;
+	if (argv[0][len] == '=') {
+		*ret = argv[0] + len + 1;
+		return 1;
+	}
+	if (argv[0][len])
+		return 0;
+	if (!argv[1]) {
+		wrong(globals, "a value is missing after", name);
+		return 1;
+	}
+	*ret = argv[1];
+	return 2;
+}
+
+/* One element that is global, or the verb's name, or for the verb. Returns elements used. */
+static int take_element(struct globals *globals, char **argv)
+{
+	int used = take_value(globals, "--instance", argv, &globals->instance);
+
+	if (!used)
+		used = take_value(globals, "--netns", argv, &globals->netns);
+	if (used)
+		return used;
+	if (take_flag(globals, argv[0]))
+		return 1;
+	if (!globals->verb && argv[0][0] == '-')
+		wrong(globals, "there is no option", argv[0]);
+	else if (!globals->verb)
+		globals->verb = argv[0];
+	globals->argv[globals->argc++] = argv[0];
+	return 1;
+}
+
+/* Everything after "--" belongs to the verb. globals->argv has room for all of @argv. */
+static void take_all(struct globals *globals, char **argv)
+{
+	while (*argv && strcmp(*argv, "--"))
+		argv += take_element(globals, argv);
+	while (*argv)
+		globals->argv[globals->argc++] = *argv++;
+	globals->argv[globals->argc] = NULL;
+}
+
+/* Enters the namespace for good; interfaces are looked up there, pins and files stay ours. */
+static int enter_netns(const struct options *options, const char *name)
+{
+	autofree char *path = NULL;
+	autoclose int fd = -1;
+
+	if (asprintf(&path, "%s%s", strchr(name, '/') ? "" : NETNS_DIR, name) < 0)
+		return say_errno(options, ENOMEM, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return say_error(options, exit_code_of(errno), "network namespace %s: %s", path,
+				 say_reason(errno));
+	if (!setns(fd, CLONE_NEWNET))
+		return EXIT_DONE;
+	if (errno == EINVAL)
+		return say_error(options, EXIT_NO_SUCH, "%s is not a network namespace", path);
+	return say_error(options, exit_code_of(errno), "entering network namespace %s: %s", path,
+			 say_reason(errno));
+}
+
+static int unknown_verb(const struct options *options, const char *name)
+{
+	const struct verb *nearest = help_nearest(name);
+
+	if (nearest)
+		return say_error(options, EXIT_USAGE, "there is no verb '%s'; did you mean '%s'?",
+				 name, nearest->name);
+	return say_error(options, EXIT_USAGE, "there is no verb '%s'; `stanch help` lists them",
+			 name);
+}
+
+/* Replaces what is to run where `--help`, `--version` or nothing at all was said. */
+static void choose_verb(struct globals *globals)
+{
+	static char help[] = "help", version[] = "version";
+
+	if (globals->verb && !globals->help)
+		return;
+	globals->argc = globals->verb ? 2 : 1;
+	globals->argv[1] = globals->verb ? globals->argv[0] : NULL;
+	globals->argv[globals->argc] = NULL;
+	globals->argv[0] = globals->version && !globals->help ? version : help;
+}
+
+static int run(struct globals *globals)
+{
+	struct options *options = &globals->options;
+	const struct verb *verb;
+	int code;
+
+	if (*globals->wrong)
+		return say_error(options, EXIT_USAGE, "%s", globals->wrong);
+	if (!globals->verb && !globals->help && !globals->version)
+		return say_error(options, EXIT_USAGE, "no verb given; `stanch help` lists them");
+	choose_verb(globals);
+	verb = verb_find(globals->argv[0]);
+	if (!verb)
+		return unknown_verb(options, globals->argv[0]);
+	if (places_find(globals->instance ? globals->instance : "default", &options->places))
+		return say_error(options, EXIT_USAGE,
+				 "'%s' is no instance name: [a-z0-9][a-z0-9_-]*, at most 63 bytes",
+				 globals->instance ? globals->instance : "default");
+	code = globals->netns ? enter_netns(options, globals->netns) : EXIT_DONE;
+	return code == EXIT_DONE ? verb->run(options, globals->argc, globals->argv) : code;
+}
+
+/*
+ * A standard stream that the caller closed must not become the next file that is opened. It is
+ * opened the wrong way round, so that using it still fails.
+ */
+static bool reserve_standard_streams(void)
+{
+	static const int wrong_way[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", wrong_way[fd]) != fd)
+			return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct globals globals = { 0 };
+	autofree char **left = calloc((size_t)argc + 3, sizeof(*left));
+
+	if (!left || !reserve_standard_streams())
+		return EXIT_FAILED;
+	/* A reader who leaves must not stop a verb halfway: writing fails instead. */
+	signal(SIGPIPE, SIG_IGN);
+	globals.argv = left;
+	if (argc > 0)
+		take_all(&globals, argv + 1);
+	return say_finish(run(&globals));
+}
