@@ -49,7 +49,7 @@ struct image_map {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, SLOTS + 1);	/* the last is SLOT_SCRATCH, never read by a packet */
+	__uint(max_entries, SLOTS + 1); /* the last is SLOT_SCRATCH, never read by a packet */
 	__uint(key_size, 4);
 	__uint(value_size, 4);
 	__array(values, struct image_map);
@@ -71,7 +71,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SLOTS * HITS_PER_SLOT);
+	__uint(max_entries, (SLOTS * HITS_PER_SLOT));
 	__type(key, __u32);
 	__type(value, struct hit);
 } hits SEC(".maps");

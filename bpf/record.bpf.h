@@ -13,8 +13,8 @@
 struct passage {
 	struct packet packet;
 	struct judgement judgement;
-	__u8 slot;		/* SLOT_NONE when no generation judged */
-	__u8 enforced;		/* enum verdict that the packet really gets */
+	__u8 slot; /* SLOT_NONE when no generation judged */
+	__u8 enforced; /* enum verdict that the packet really gets */
 	__u8 pad[6];
 };
 

@@ -9,35 +9,35 @@
 
 #include <linux/types.h>
 
-#define ABI_VERSION		1u	/* of the maps below */
-#define IMAGE_VERSION		1u	/* of the image layout */
+#define ABI_VERSION 1u /* of the maps below */
+#define IMAGE_VERSION 1u /* of the image layout */
 
 /* ---- limits: what this program has room for; a build may lower them (-DLIMIT_LISTS=64) ---- */
 #ifndef LIMIT_PREFIXES
-#define LIMIT_PREFIXES		1000000u
+#define LIMIT_PREFIXES 1000000u
 #endif
 #ifndef LIMIT_LISTS
-#define LIMIT_LISTS		4096u
+#define LIMIT_LISTS 4096u
 #endif
 #ifndef LIMIT_LEAVES
-#define LIMIT_LEAVES		65535u	/* distinct combinations of lists that one address can be on */
+#define LIMIT_LEAVES 65535u /* distinct combinations of lists that one address can be on */
 #endif
 #ifndef LIMIT_LINES
-#define LIMIT_LINES		1572864u	/* 96 MiB */
+#define LIMIT_LINES 1572864u /* 96 MiB */
 #endif
 #ifndef LIMIT_STEPS
-#define LIMIT_STEPS		24u	/* lines that one table lookup may touch */
+#define LIMIT_STEPS 24u /* lines that one table lookup may touch */
 #endif
-#define LIMIT_FAMILIES		8u	/* families of score lists */
-#define LIMIT_VLAN_TAGS		4u
-#define LIMIT_EXT_HEADERS	8u
-#define LIMIT_REASONS		64u
-#define LIMIT_STAGES		16u
+#define LIMIT_FAMILIES 8u /* families of score lists */
+#define LIMIT_VLAN_TAGS 4u
+#define LIMIT_EXT_HEADERS 8u
+#define LIMIT_REASONS 64u
+#define LIMIT_STAGES 16u
 
-#define SLOTS			4u
-#define SLOT_NONE		SLOTS	/* counters of packets that no generation judged */
-#define SLOT_SCRATCH		SLOTS	/* entry of the outer map that only a grace period touches */
-#define HITS_PER_SLOT		(LIMIT_LISTS + 2u)	/* id 0 is "no list"; the last is `protect` */
+#define SLOTS 4u
+#define SLOT_NONE SLOTS /* counters of packets that no generation judged */
+#define SLOT_SCRATCH SLOTS /* entry of the outer map that only a grace period touches */
+#define HITS_PER_SLOT (LIMIT_LISTS + 2u) /* id 0 is "no list"; the last is `protect` */
 
 /* The loaded program says what it holds: one value of the frozen map pinned as `limits`. */
 struct limits {
@@ -50,9 +50,11 @@ _Static_assert(sizeof(struct limits) == 64, "struct limits is ABI");
 
 /* ---- the control array (pin `control`): eight u64 ---- */
 enum control_entry {
-	CONTROL_WORD = 0,	/* the control word below; every change of policy is one store here */
-	CONTROL_LEASE = 1,	/* CLOCK_MONOTONIC ns; once passed, a provisional word means last-known-good */
-	CONTROL_BREAK_GLASS = 2,	/* non-zero: judge nothing, pass everything. Never written by a swap */
+	CONTROL_WORD = 0, /* the control word below; every change of policy is one store here */
+	/* CLOCK_MONOTONIC ns; once passed, a provisional word means last-known-good */
+	CONTROL_LEASE = 1,
+	/* non-zero: judge nothing, pass everything. Never written by a swap */
+	CONTROL_BREAK_GLASS = 2,
 	CONTROL_ENTRIES = 8,
 };
 
@@ -70,37 +72,37 @@ enum control_entry {
  *   bits  32-47  kill bits, one per stage
  *   bits  48-63  epoch: plus one with every swap
  */
-#define WORD_LIVE_SHIFT		0
-#define WORD_GOOD_SHIFT		2
-#define WORD_CANDIDATE_SHIFT	4
-#define WORD_PROVISIONAL	(1ull << 6)
-#define WORD_MODE_SHIFT		8
-#define WORD_SHARE_SHIFT	10
-#define WORD_KILL_SHIFT		32
-#define WORD_EPOCH_SHIFT	48
-#define WORD_SLOT_MASK		3ull
-#define WORD_MODE_MASK		3ull
-#define WORD_SHARE_MASK		1023ull
-#define WORD_KILL_MASK		0xffffull
-#define WORD_EPOCH_MASK		0xffffull
+#define WORD_LIVE_SHIFT 0
+#define WORD_GOOD_SHIFT 2
+#define WORD_CANDIDATE_SHIFT 4
+#define WORD_PROVISIONAL (1ull << 6)
+#define WORD_MODE_SHIFT 8
+#define WORD_SHARE_SHIFT 10
+#define WORD_KILL_SHIFT 32
+#define WORD_EPOCH_SHIFT 48
+#define WORD_SLOT_MASK 3ull
+#define WORD_MODE_MASK 3ull
+#define WORD_SHARE_MASK 1023ull
+#define WORD_KILL_MASK 0xffffull
+#define WORD_EPOCH_MASK 0xffffull
 
 enum mode { MODE_BYPASS = 0, MODE_MONITOR = 1, MODE_ENFORCE = 2, MODES };
 
 /* Judging stages that have a kill bit; the never-block guard and the allow lists have none. */
 enum stage {
-	STAGE_DROP = 0,		/* drop lists */
-	STAGE_HEADER = 1,	/* impossible headers */
-	STAGE_INNER = 2,	/* looking inside one level of tunnel */
-	STAGE_FLAG = 3,		/* flag lists */
-	STAGE_SCORE = 4,	/* score lists */
+	STAGE_DROP = 0, /* drop lists */
+	STAGE_HEADER = 1, /* impossible headers */
+	STAGE_INNER = 2, /* looking inside one level of tunnel */
+	STAGE_FLAG = 3, /* flag lists */
+	STAGE_SCORE = 4, /* score lists */
 	STAGES,
 };
 
 /* What the pin `slots` says about each of the four places (array of SLOTS values). */
 struct slot_info {
-	__u64 generation;	/* 0 is the factory generation */
-	__u64 staged_ns;	/* CLOCK_REALTIME */
-	__u32 lines;		/* 0: the slot was never filled */
+	__u64 generation; /* 0 is the factory generation */
+	__u64 staged_ns; /* CLOCK_REALTIME */
+	__u32 lines; /* 0: the slot was never filled */
 	__u32 reserved;
 	__u8 digest[32];
 	__u64 reserved2;
@@ -139,38 +141,38 @@ struct hit {
 
 /* Pin `budget`: per-CPU array by reason; how many events were sent, held back, lost. */
 struct event_budget {
-	__u64 window;		/* coarse second of the budget below */
+	__u64 window; /* coarse second of the budget below */
 	__u64 used;
 	__u64 sent, suppressed, lost;
 	__u64 reserved[3];
 };
 _Static_assert(sizeof(struct event_budget) == 64, "one cache line");
-#define EVENTS_PER_SECOND	64u	/* per reason and CPU */
+#define EVENTS_PER_SECOND 64u /* per reason and CPU */
 
 /* Record of the ring buffer pinned as `events`. */
 struct event {
-	__u64 time_ns;		/* CLOCK_MONOTONIC, coarse */
+	__u64 time_ns; /* CLOCK_MONOTONIC, coarse */
 	__u64 generation;
 	__u32 ifindex;
-	__u32 length;		/* bytes of the frame */
-	__u8 slot, verdict, reason, enforced;	/* verdict is the would-be one in monitor mode */
-	__u16 list;		/* list id in that generation, 0 none */
-	__u8 family;		/* 4, 6 or 0 */
+	__u32 length; /* bytes of the frame */
+	__u8 slot, verdict, reason, enforced; /* verdict is the would-be one in monitor mode */
+	__u16 list; /* list id in that generation, 0 none */
+	__u8 family; /* 4, 6 or 0 */
 	__u8 proto;
-	__u16 sport, dport;	/* host order, 0 when not read */
-	__u16 vlan, flags;	/* outermost tag; TCP flags in the low byte */
-	__u8 src[16], dst[16];	/* an IPv4 address fills the first four bytes */
+	__u16 sport, dport; /* host order, 0 when not read */
+	__u16 vlan, flags; /* outermost tag; TCP flags in the low byte */
+	__u8 src[16], dst[16]; /* an IPv4 address fills the first four bytes */
 };
 _Static_assert(sizeof(struct event) == 72, "struct event is ABI");
 
 /* In front of a flagged packet (XDP metadata): the tc program and anyone else may read it. */
-#define META_MAGIC		0x5354u
+#define META_MAGIC 0x5354u
 struct meta_record {
 	__u16 magic;
-	__u8 risk;		/* 0..100; 0 while there is no scorecard */
+	__u8 risk; /* 0..100; 0 while there is no scorecard */
 	__u8 reason;
 	__u16 list;
-	__u8 slot;		/* of the generation that judged; its image holds the mark */
+	__u8 slot; /* of the generation that judged; its image holds the mark */
 	__u8 reserved;
 };
 _Static_assert(sizeof(struct meta_record) == 8, "struct meta_record is ABI");
@@ -234,7 +236,7 @@ enum reason {
 	REASON_IMAGE_REFERENCE = 40,
 	REASON_IMAGE_STEPS = 41,
 	REASON_META_FAILED = 42,
-	REASON_LEASE_NO_SLOT = 43,	/* lease expired and last-known-good is empty too */
+	REASON_LEASE_NO_SLOT = 43, /* lease expired and last-known-good is empty too */
 	REASONS,
 };
 _Static_assert(REASONS <= LIMIT_REASONS, "reasons fit their counters");

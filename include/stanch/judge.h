@@ -27,6 +27,14 @@ struct judgement {
 #define LEAF_DROP(l) ((__u16)((l) >> 32))
 #define LEAF_FLAG(l) ((__u16)((l) >> 48))
 
+/* What is to be judged, and by what: handed down, never changed. */
+struct question {
+	struct image *image;
+	const struct image_hot *hot;
+	const struct packet *packet;
+	__u32 kills; /* kill bits by enum stage */
+};
+
 /* What one address is on. */
 struct listed {
 	__u64 lists; /* protect, allow, drop, flag of its leaf */
@@ -47,32 +55,33 @@ static __always_inline __u32 killed(__u32 kills, enum stage stage)
 	return kills >> stage & 1;
 }
 
-static __always_inline __u32 judge_stage(struct judgement *j, __u32 kills, enum stage stage,
-					 __u8 verdict, __u8 reason, __u16 list)
+static __always_inline __u32 judge_stage(const struct question *q, struct judgement *j,
+					 enum stage stage, __u8 reason, __u16 list)
 {
-	if (killed(kills, stage))
+	if (killed(q->kills, stage))
 		return judge_is(j, VERDICT_PASS, REASON_KILLED, list);
-	return judge_is(j, verdict, reason, list);
+	return judge_is(j, stage == STAGE_FLAG ? VERDICT_FLAG : VERDICT_DROP, reason, list);
 }
 
 /* Fills @ret; 0 when the image is broken, in which case @j says how. */
-static __always_inline __u32 find_listed(struct image *image, const struct image_hot *hot,
-					 __u32 table, const struct address *address,
-					 struct listed *ret, struct judgement *j)
+static __always_inline __u32 find_listed(const struct question *q, __u32 table,
+					 const struct address *address, struct listed *ret,
+					 struct judgement *j)
 {
+	const struct image_hot *hot = q->hot;
 	const struct leaf *leaf;
 	__u32 id;
 
 	if (!hot->root[table & 3])
 		return 1;
-	id = table_lookup(image, hot->root[table & 3], address->hi, address->lo);
+	id = table_lookup(q->image, hot->root[table & 3], address->hi, address->lo);
 	if (!id)
 		return 1;
 	if (id == TABLE_TOO_LONG)
 		return !judge_is(j, VERDICT_PASS, REASON_IMAGE_STEPS, 0);
 	if (id > NODE_LEAF_MASK || id >= hot->leaves)
 		return !judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
-	leaf = image_line(image, hot->leaves_line + id / LEAVES_PER_LINE);
+	leaf = image_line(q->image, hot->leaves_line + id / LEAVES_PER_LINE);
 	if (!leaf)
 		return !judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
 	leaf += id % LEAVES_PER_LINE;
@@ -113,14 +122,14 @@ static __always_inline __u8 guard_reason(const struct packet *p)
 }
 
 /* Is the local port protected? Then, or when the image is broken, @j is filled. */
-static __always_inline __u32 judge_port(struct image *image, const struct image_hot *hot,
-					const struct packet *p, struct judgement *j)
+static __always_inline __u32 judge_port(const struct question *q, struct judgement *j)
 {
+	const struct packet *p = q->packet;
 	const __u64 *line;
 
-	if (!hot->ports_line || !(p->shape & SHAPE_PORTS))
+	if (!q->hot->ports_line || !(p->shape & SHAPE_PORTS))
 		return 0;
-	line = image_line(image, hot->ports_line + p->dport / 512); /* 512 bits per line */
+	line = image_line(q->image, q->hot->ports_line + p->dport / 512); /* 512 bits per line */
 	if (!line)
 		return judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
 	if (!(line[p->dport / 64 & 7] >> (p->dport & 63) & 1))
@@ -128,8 +137,8 @@ static __always_inline __u32 judge_port(struct image *image, const struct image_
 	return judge_is(j, VERDICT_PASS, REASON_PROTECT_PORT, 0);
 }
 
-static __always_inline __u32 judge_lists(const struct listed *src, const struct listed *dst,
-					 __u32 kills, struct judgement *j)
+static __always_inline __u32 judge_lists(const struct question *q, const struct listed *src,
+					 const struct listed *dst, struct judgement *j)
 {
 	if (!(src->lists | dst->lists))
 		return 0;
@@ -138,29 +147,26 @@ static __always_inline __u32 judge_lists(const struct listed *src, const struct 
 	if (LEAF_ALLOW(dst->lists))
 		return judge_is(j, VERDICT_PASS, REASON_LIST_ALLOW, LEAF_ALLOW(dst->lists));
 	if (LEAF_DROP(src->lists))
-		return judge_stage(j, kills, STAGE_DROP, VERDICT_DROP, REASON_LIST_DROP,
-				   LEAF_DROP(src->lists));
+		return judge_stage(q, j, STAGE_DROP, REASON_LIST_DROP, LEAF_DROP(src->lists));
 	if (LEAF_DROP(dst->lists))
-		return judge_stage(j, kills, STAGE_DROP, VERDICT_DROP, REASON_LIST_DROP,
-				   LEAF_DROP(dst->lists));
+		return judge_stage(q, j, STAGE_DROP, REASON_LIST_DROP, LEAF_DROP(dst->lists));
 	return 0;
 }
 
 /* One level of tunnel, when the policy asks for it. Flag lists of the inner header come later. */
-static __always_inline __u32 judge_inner(struct image *image, const struct image_hot *hot,
-					 const struct packet *p, __u32 kills, struct judgement *j,
-					 __u16 *flag)
+static __always_inline __u32 judge_inner(const struct question *q, struct judgement *j, __u16 *flag)
 {
 	struct listed src = { 0 }, dst = { 0 };
+	const struct packet *p = q->packet;
 	__u32 six = p->inner_family == 6 ? 2 : 0;
 	__u16 list;
 
 	if (!(p->shape & SHAPE_INNER))
 		return 0;
-	if (killed(kills, STAGE_INNER))
+	if (killed(q->kills, STAGE_INNER))
 		return judge_is(j, VERDICT_PASS, REASON_KILLED, 0);
-	if (!find_listed(image, hot, TABLE_V4_SRC + six, &p->inner_src, &src, j) ||
-	    !find_listed(image, hot, TABLE_V4_DST + six, &p->inner_dst, &dst, j))
+	if (!find_listed(q, TABLE_V4_SRC + six, &p->inner_src, &src, j) ||
+	    !find_listed(q, TABLE_V4_DST + six, &p->inner_dst, &dst, j))
 		return 1;
 	list = LEAF_PROTECT(src.lists);
 	if (list)
@@ -170,25 +176,26 @@ static __always_inline __u32 judge_inner(struct image *image, const struct image
 		return judge_is(j, VERDICT_PASS, REASON_INNER_ALLOW, list);
 	list = LEAF_DROP(src.lists) ? LEAF_DROP(src.lists) : LEAF_DROP(dst.lists);
 	if (list)
-		return judge_stage(j, kills, STAGE_DROP, VERDICT_DROP, REASON_INNER_DROP, list);
+		return judge_stage(q, j, STAGE_DROP, REASON_INNER_DROP, list);
 	*flag = LEAF_FLAG(src.lists) ? LEAF_FLAG(src.lists) : LEAF_FLAG(dst.lists);
 	return 0;
 }
 
 /* Behind the lists: impossible headers, flags, scores, and what is left. */
-static __always_inline void judge_rest(const struct packet *p, const struct image_hot *hot,
-				       const struct listed *src, const struct listed *dst,
-				       __u32 kills, __u16 inner_flag, struct judgement *j)
+static __always_inline void judge_rest(const struct question *q, const struct listed *src,
+				       const struct listed *dst, __u16 inner_flag,
+				       struct judgement *j)
 {
+	const struct packet *p = q->packet;
 	__u16 flag = LEAF_FLAG(src->lists) ? LEAF_FLAG(src->lists) : LEAF_FLAG(dst->lists);
 
-	if (p->anomaly && (hot->flags & IMAGE_HEADERS)) {
-		judge_stage(j, kills, STAGE_HEADER, VERDICT_DROP, p->anomaly, 0);
+	if (p->anomaly && (q->hot->flags & IMAGE_HEADERS)) {
+		judge_stage(q, j, STAGE_HEADER, p->anomaly, 0);
 	} else if (flag) {
-		judge_stage(j, kills, STAGE_FLAG, VERDICT_FLAG, REASON_LIST_FLAG, flag);
+		judge_stage(q, j, STAGE_FLAG, REASON_LIST_FLAG, flag);
 	} else if (inner_flag) {
-		judge_stage(j, kills, STAGE_FLAG, VERDICT_FLAG, REASON_INNER_FLAG, inner_flag);
-	} else if ((src->score || dst->score) && !killed(kills, STAGE_SCORE)) {
+		judge_stage(q, j, STAGE_FLAG, REASON_INNER_FLAG, inner_flag);
+	} else if ((src->score || dst->score) && !killed(q->kills, STAGE_SCORE)) {
 		judge_is(j, VERDICT_PASS, REASON_LIST_SCORE, 0);
 		j->src_leaf = src->score ? src->leaf : 0;
 		j->dst_leaf = dst->score ? dst->leaf : 0;
@@ -198,36 +205,37 @@ static __always_inline void judge_rest(const struct packet *p, const struct imag
 }
 
 /* A packet that no table can speak about: the guard, and what is not (readable) IP. */
-static __always_inline void judge_unlisted(const struct packet *p, const struct image_hot *hot,
-					   __u32 kills, __u8 guard, struct judgement *j)
+static __always_inline void judge_unlisted(const struct question *q, __u8 guard,
+					   struct judgement *j)
 {
-	if (!guard && p->anomaly && (hot->flags & IMAGE_HEADERS))
-		judge_stage(j, kills, STAGE_HEADER, VERDICT_DROP, p->anomaly, 0);
+	const struct packet *p = q->packet;
+
+	if (!guard && p->anomaly && (q->hot->flags & IMAGE_HEADERS))
+		judge_stage(q, j, STAGE_HEADER, p->anomaly, 0);
 	else
 		j->reason = guard ? guard : p->anomaly ? p->anomaly : p->note;
 }
 
-static __always_inline void judge_listed(struct image *image, const struct packet *p,
-					 const struct image_hot *hot, __u32 kills,
-					 struct judgement *j)
+static __always_inline void judge_listed(const struct question *q, struct judgement *j)
 {
 	struct listed src = { 0 }, dst = { 0 };
+	const struct packet *p = q->packet;
 	__u32 six = p->family == 6 ? 2 : 0;
 	__u16 inner_flag = 0;
 
-	if (!find_listed(image, hot, TABLE_V4_SRC + six, &p->src, &src, j) ||
-	    !find_listed(image, hot, TABLE_V4_DST + six, &p->dst, &dst, j))
+	if (!find_listed(q, TABLE_V4_SRC + six, &p->src, &src, j) ||
+	    !find_listed(q, TABLE_V4_DST + six, &p->dst, &dst, j))
 		return;
 	if (LEAF_PROTECT(src.lists)) {
 		judge_is(j, VERDICT_PASS, REASON_PROTECT_PREFIX, LEAF_PROTECT(src.lists));
 		return;
 	}
-	if (judge_port(image, hot, p, j) || judge_lists(&src, &dst, kills, j))
+	if (judge_port(q, j) || judge_lists(q, &src, &dst, j))
 		return;
-	if ((p->shape & SHAPE_TUNNEL) && (hot->flags & IMAGE_INNER) &&
-	    judge_inner(image, hot, p, kills, j, &inner_flag))
+	if ((p->shape & SHAPE_TUNNEL) && (q->hot->flags & IMAGE_INNER) &&
+	    judge_inner(q, j, &inner_flag))
 		return;
-	judge_rest(p, hot, &src, &dst, kills, inner_flag, j);
+	judge_rest(q, &src, &dst, inner_flag, j);
 }
 
 /*
@@ -239,6 +247,7 @@ static __always_inline void judge_packet(struct image *image, const struct packe
 					 struct judgement *j)
 {
 	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
+	const struct question q = { image, hot, p, kills };
 	__u8 guard;
 
 	__builtin_memset(j, 0, sizeof(*j));
@@ -248,9 +257,9 @@ static __always_inline void judge_packet(struct image *image, const struct packe
 	}
 	guard = guard_reason(p);
 	if (guard || !p->family)
-		judge_unlisted(p, hot, kills, guard, j);
+		judge_unlisted(&q, guard, j);
 	else
-		judge_listed(image, p, hot, kills, j);
+		judge_listed(&q, j);
 	if (j->list > hot->lists) /* a leaf names a list that is not there */
 		judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
 }

@@ -19,7 +19,8 @@ static const struct reason_text reason_texts[] = {
 	[REASON_BREAK_GLASS] = { "break_glass", "the break-glass entry is set" },
 	[REASON_KILLED] = { "killed", "the stage that matched is killed" },
 	[REASON_GUARD_ARP] = { "guard_arp", "ARP is never blocked" },
-	[REASON_GUARD_ND] = { "guard_nd", "neighbour discovery with hop limit 255 is never blocked" },
+	[REASON_GUARD_ND] = { "guard_nd",
+			      "neighbour discovery with hop limit 255 is never blocked" },
 	[REASON_GUARD_PMTU] = { "guard_pmtu", "path-MTU messages are never blocked" },
 	[REASON_GUARD_DHCP] = { "guard_dhcp", "DHCP is never blocked" },
 	[REASON_PROTECT_PREFIX] = { "protect_prefix", "the source is protected by the policy" },
@@ -53,12 +54,14 @@ static const struct reason_text reason_texts[] = {
 	[REASON_NOT_LINEAR] = { "not_linear", "headers outside the first buffer" },
 	[REASON_SLOT_EMPTY] = { "slot_empty", "trouble: the live slot holds no generation" },
 	[REASON_IMAGE_MAGIC] = { "image_magic", "trouble: the live slot holds no image" },
-	[REASON_IMAGE_REFERENCE] = { "image_reference", "trouble: the image points outside itself" },
+	[REASON_IMAGE_REFERENCE] = { "image_reference",
+				     "trouble: the image points outside itself" },
 	[REASON_IMAGE_STEPS] = { "image_steps", "trouble: a table walk does not end" },
 	[REASON_META_FAILED] = { "meta_failed", "trouble: no room for the flag; passed unmarked" },
 	[REASON_LEASE_NO_SLOT] = { "lease_no_slot", "trouble: lease over, last-known-good empty" },
 };
-_Static_assert(sizeof(reason_texts) / sizeof(reason_texts[0]) == REASONS, "every reason has a name");
+_Static_assert(sizeof(reason_texts) / sizeof(reason_texts[0]) == REASONS,
+	       "every reason has a name");
 
 static const char *const verdict_names[] = {
 	[VERDICT_PASS] = "pass",	 [VERDICT_FLAG] = "flag", [VERDICT_CHALLENGE] = "challenge",

@@ -31,19 +31,19 @@ enum node_kind {
 	NODE_SKIP = 6,
 };
 
-#define NODE_KIND_SHIFT		29
-#define NODE_STRIDE_SHIFT	24
-#define NODE_STRIDE_MASK	31u
-#define NODE_STRIDE_MAX		20u
-#define NODE_LINE_MASK		0xffffffu
-#define NODE_LEAF_MASK		0xffffu
-#define ENTRIES_PER_LINE	16u
+#define NODE_KIND_SHIFT 29
+#define NODE_STRIDE_SHIFT 24
+#define NODE_STRIDE_MASK 31u
+#define NODE_STRIDE_MAX 20u
+#define NODE_LINE_MASK 0xffffffu
+#define NODE_LEAF_MASK 0xffffu
+#define ENTRIES_PER_LINE 16u
 
 /* Unused keys are all ones and their leaves repeat the last one, so that counting needs no length. */
-#define RANGE16_KEYS		15u
-#define RANGE32_KEYS		10u
-#define RANGE64_KEYS		6u
-#define RANGE128_KEYS		3u
+#define RANGE16_KEYS 15u
+#define RANGE32_KEYS 10u
+#define RANGE64_KEYS 6u
+#define RANGE128_KEYS 3u
 
 struct range16 {
 	__u16 keys[RANGE16_KEYS];
@@ -70,10 +70,10 @@ struct range128 {
 };
 
 struct skip {
-	__u64 shared;		/* the shared bits, left-aligned, the rest zero */
-	__u32 bits;		/* how many, 1..63; more take two nodes */
-	__u32 below, above;	/* leaf ids for addresses before and after them */
-	__u32 inside;		/* node entry; applies to the bits that are left */
+	__u64 shared; /* the shared bits, left-aligned, the rest zero */
+	__u32 bits; /* how many, 1..63; more take two nodes */
+	__u32 below, above; /* leaf ids for addresses before and after them */
+	__u32 inside; /* node entry; applies to the bits that are left */
 	__u32 reserved[10];
 };
 
@@ -84,8 +84,8 @@ _Static_assert(sizeof(struct range128) == LINE_SIZE, "one line");
 _Static_assert(sizeof(struct skip) == LINE_SIZE, "one line");
 
 /* What table_lookup() returns instead of a leaf id. */
-#define TABLE_BAD_REFERENCE	0x10000u
-#define TABLE_TOO_LONG		0x10001u
+#define TABLE_BAD_REFERENCE 0x10000u
+#define TABLE_TOO_LONG 0x10001u
 
 /*
  * 1 when a < b, else 0, without a branch: the verifier would follow both sides of every comparison
@@ -95,7 +95,7 @@ static __always_inline __u64 below(__u64 a, __u64 b)
 {
 	__u64 borrow = (~a & b) | ((~a | b) & (a - b));
 
-	opaque(borrow);		/* or the compiler turns it back into a branch */
+	opaque(borrow); /* or the compiler turns it back into a branch */
 	return borrow >> 63;
 }
 
@@ -126,7 +126,7 @@ static __always_inline __u32 range32_leaf(const struct range32 *r, __u64 key)
 #pragma unroll
 	for (__u32 i = 0; i < RANGE32_KEYS; i++)
 		n -= below_small(key, r->keys[i]);
-	opaque(n);	/* the verifier wants to see the bound */
+	opaque(n); /* the verifier wants to see the bound */
 	return n > RANGE32_KEYS ? TABLE_BAD_REFERENCE : r->leaves[n];
 }
 
@@ -137,7 +137,7 @@ static __always_inline __u32 range64_leaf(const struct range64 *r, __u64 key)
 #pragma unroll
 	for (__u32 i = 0; i < RANGE64_KEYS; i++)
 		n -= below(key, r->keys[i]);
-	opaque(n);	/* the verifier wants to see the bound */
+	opaque(n); /* the verifier wants to see the bound */
 	return n > RANGE64_KEYS ? TABLE_BAD_REFERENCE : r->leaves[n];
 }
 
@@ -186,8 +186,9 @@ static __noinline __u32 table_lookup(struct image *image, __u32 entry, __u64 hi,
 {
 	for (__u32 i = 0; i < LIMIT_STEPS; i++) {
 		__u32 kind = entry >> NODE_KIND_SHIFT;
-		__u32 bits = kind == NODE_DIRECT ? entry >> NODE_STRIDE_SHIFT & NODE_STRIDE_MASK : 0;
-		__u32 index = (hi >> 1) >> (63 - bits);	/* 0 without a stride */
+		__u32 bits =
+			kind == NODE_DIRECT ? entry >> NODE_STRIDE_SHIFT & NODE_STRIDE_MASK : 0;
+		__u32 index = (hi >> 1) >> (63 - bits); /* 0 without a stride */
 		const void *line;
 
 		if (kind == NODE_LEAF)

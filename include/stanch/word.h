@@ -7,10 +7,10 @@
 #include "portable.h"
 
 struct word {
-	__u8 live, good, candidate;	/* slots */
+	__u8 live, good, candidate; /* slots */
 	__u8 provisional;
-	__u8 mode;			/* enum mode; 3 is kept as it is and means bypass */
-	__u16 share;			/* permille */
+	__u8 mode; /* enum mode; 3 is kept as it is and means bypass */
+	__u16 share; /* permille */
 	__u16 kills;
 	__u16 epoch;
 };

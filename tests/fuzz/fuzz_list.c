@@ -51,7 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
-	return fuzz_mutate(data, size, max_size, seed, words, ARRAY_SIZE(words));
+	const struct fuzz_dictionary dictionary = { words, ARRAY_SIZE(words) };
+
+	return fuzz_mutate(data, size, max_size, seed, &dictionary);
 }
 
 static void vec_free(struct prefix_vec *vec)
@@ -90,7 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	room = data[0];
 	lines = fuzz_lines(text, size - 1);
-	err = list_parse("list", text, size - 1, LIST_ID, room, &vec, &diag);
+	err = list_parse(&(struct named_text){ "list", text, size - 1 }, LIST_ID, room, &vec,
+			 &diag);
 	fuzz_check_diag(&diag);
 	assert(err == 0 || err == -EINVAL);
 	assert((err == 0) == (diag.total == 0));

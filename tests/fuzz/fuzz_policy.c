@@ -90,7 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
-	return fuzz_mutate(data, size, max_size, seed, words, ARRAY_SIZE(words));
+	const struct fuzz_dictionary dictionary = { words, ARRAY_SIZE(words) };
+
+	return fuzz_mutate(data, size, max_size, seed, &dictionary);
 }
 
 struct rest {
@@ -192,7 +194,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct policy_source source = { read_part, &rest };
 	auto_policy struct policy policy = { 0 };
 	auto_diag struct diag diag = { 0 };
-	int err = policy_parse("policy.yaml", text, len, &source, &limits, &policy, &diag);
+	int err = policy_parse(&(struct named_text){ "policy.yaml", text, len }, &source, &limits,
+			       &policy, &diag);
 
 	fuzz_check_diag(&diag);
 	assert(err == 0 || err == -EINVAL);

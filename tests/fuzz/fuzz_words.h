@@ -93,8 +93,13 @@ static inline void fuzz_change_word(struct fuzz_text *text, const char *word)
 	}
 }
 
+struct fuzz_dictionary {
+	const char *const *words;
+	size_t count;
+};
+
 static inline size_t fuzz_mutate(uint8_t *data, size_t size, size_t max_size, unsigned int seed,
-				 const char *const *words, size_t count)
+				 const struct fuzz_dictionary *words)
 {
 	struct fuzz_text text = { (char *)data, size, max_size, seed };
 	size_t rounds = fuzz_pick(&text, 3);
@@ -102,7 +107,7 @@ static inline size_t fuzz_mutate(uint8_t *data, size_t size, size_t max_size, un
 	if (fuzz_pick(&text, 2))
 		return LLVMFuzzerMutate(data, size, max_size);
 	do
-		fuzz_change_word(&text, words[fuzz_pick(&text, count)]);
+		fuzz_change_word(&text, words->words[fuzz_pick(&text, words->count)]);
 	while (rounds--);
 	return text.len ? text.len : LLVMFuzzerMutate(data, size, max_size);
 }

@@ -70,7 +70,7 @@ static void set_message(struct diag_problem *problem, const char *fmt, va_list a
 	    copy_shown(problem->message, DIAG_TEXT, raw, len) == len)
 		return;
 	copy_shown(problem->message, DIAG_TEXT - 3, raw, len);
-	strcat(problem->message, "...");
+	memcpy(problem->message + strlen(problem->message), "...", sizeof("..."));
 }
 
 /* The next free problem with its place filled in, or NULL when only counting is left. */
@@ -111,7 +111,7 @@ void diag_add(struct diag *diag, const struct diag_place *place, const char *cod
 }
 
 void diag_add_limit(struct diag *diag, const struct diag_place *place, const char *code,
-		    uint64_t actual, uint64_t limit, const char *fmt, ...)
+		    struct diag_limit limit, const char *fmt, ...)
 {
 	struct diag_problem *problem = take_problem(diag, place, code);
 	va_list args;
@@ -119,8 +119,8 @@ void diag_add_limit(struct diag *diag, const struct diag_place *place, const cha
 	if (!problem)
 		return;
 	problem->has_limit = true;
-	problem->limit = limit;
-	problem->actual = actual;
+	problem->limit = limit.limit;
+	problem->actual = limit.actual;
 	va_start(args, fmt);
 	set_message(problem, fmt, args);
 	va_end(args);

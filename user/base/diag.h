@@ -10,30 +10,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DIAG_PROBLEMS	64	/* stored in full; the rest is counted */
-#define DIAG_TEXT	256	/* bytes of one message, a longer one ends in "..." */
+#define DIAG_PROBLEMS 64 /* stored in full; the rest is counted */
+#define DIAG_TEXT 256 /* bytes of one message, a longer one ends in "..." */
 
 struct diag_place {
-	const char *file;	/* borrowed until diag_add returns; NULL when there is none */
-	uint32_t line, col;	/* from 1; 0 when unknown */
-	const char *excerpt;	/* the source line for the caret, not terminated; NULL when unknown */
+	const char *file; /* borrowed until diag_add returns; NULL when there is none */
+	uint32_t line, col; /* from 1; 0 when unknown */
+	const char *excerpt; /* the source line for the caret, not terminated; NULL when unknown */
 	size_t excerpt_len;
 };
 
 struct diag_problem {
 	char *file;
 	uint32_t line, col;
-	char code[32];		/* stable id: "duplicate_prefix", "too_many_prefixes" ... */
+	char code[32]; /* stable id: "duplicate_prefix", "too_many_prefixes" ... */
 	char message[DIAG_TEXT];
-	char *excerpt;		/* sanitised: control bytes shown as '?', at most DIAG_TEXT bytes */
+	char *excerpt; /* sanitised: control bytes shown as '?', at most DIAG_TEXT bytes */
 	bool has_limit;
-	uint64_t limit, actual;	/* valid when has_limit */
+	uint64_t limit, actual; /* valid when has_limit */
 };
 
 struct diag {
 	struct diag_problem problems[DIAG_PROBLEMS];
 	uint32_t stored;
-	uint64_t total;		/* problems reported, stored or not */
+	uint64_t total; /* problems reported, stored or not */
 };
 
 #define auto_diag cleanup(diag_free)
@@ -43,9 +43,12 @@ void diag_add(struct diag *diag, const struct diag_place *place, const char *cod
 	      ...) __attribute__((format(printf, 4, 5)));
 
 /* diag_add_limit - the same with the number found and the limit it breaks. */
+struct diag_limit {
+	uint64_t actual, limit;
+};
 void diag_add_limit(struct diag *diag, const struct diag_place *place, const char *code,
-		    uint64_t actual, uint64_t limit, const char *fmt, ...)
-	__attribute__((format(printf, 6, 7)));
+		    struct diag_limit limit, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* diag_sort - order by file (as first seen), line, column. */
 void diag_sort(struct diag *diag);

@@ -5,9 +5,9 @@
 
 #include "buf.h"
 
-#define FILE_MAX_POLICY	((size_t)16 << 20)	/* a policy text */
-#define FILE_MAX_LIST	((size_t)256 << 20)	/* a list file */
-#define FILE_MAX_IMAGE	((size_t)96 << 20)	/* an image: LIMIT_LINES * 64 */
+#define FILE_MAX_POLICY ((size_t)16 << 20) /* a policy text */
+#define FILE_MAX_LIST ((size_t)256 << 20) /* a list file */
+#define FILE_MAX_IMAGE ((size_t)96 << 20) /* an image: LIMIT_LINES * 64 */
 
 /*
  * file_read - read a regular file (O_CLOEXEC | O_NONBLOCK, then fstat) into @ret, which stays

@@ -41,7 +41,7 @@ int places_find(const char *instance, struct places *ret)
 
 	if (check_instance(instance, sizeof(places.instance)))
 		return -EINVAL;
-	strcpy(places.instance, instance);
+	snprintf(places.instance, sizeof(places.instance), "%s", instance);
 	if (join(places.state, state, instance, "") || join(places.run, run, "", "") ||
 	    join(places.lock, run, instance, ".lock") || join(places.bpf, bpf, "", "") ||
 	    join(places.pins, bpf, instance, ""))

@@ -10,12 +10,12 @@
 #include <limits.h>
 
 struct places {
-	char instance[64];	/* [a-z0-9][a-z0-9_-]{0,62} */
-	char state[PATH_MAX];	/* STATE/INSTANCE */
-	char run[PATH_MAX];	/* RUN */
-	char lock[PATH_MAX];	/* RUN/INSTANCE.lock */
-	char bpf[PATH_MAX];	/* the bpffs mount point */
-	char pins[PATH_MAX];	/* BPF/INSTANCE */
+	char instance[64]; /* [a-z0-9][a-z0-9_-]{0,62} */
+	char state[PATH_MAX]; /* STATE/INSTANCE */
+	char run[PATH_MAX]; /* RUN */
+	char lock[PATH_MAX]; /* RUN/INSTANCE.lock */
+	char bpf[PATH_MAX]; /* the bpffs mount point */
+	char pins[PATH_MAX]; /* BPF/INSTANCE */
 };
 
 /* places_find - Returns 0; -EINVAL for an instance name that is not one; -ENAMETOOLONG. */

@@ -40,7 +40,7 @@ void instance_close(struct instance **instance);
 int instance_destroy(const struct places *places);
 /* instance_limits - what the loaded program says it holds (pin `limits`). */
 const struct limits *instance_limits(const struct instance *instance);
-int instance_map_fd(const struct instance *instance, const char *name);	/* or -ENOENT */
+int instance_map_fd(const struct instance *instance, const char *name); /* or -ENOENT */
 /*
  * instance_identity - names this set of kernel maps: other after a reboot and after a purge, when
  * the counters begin again from zero. What totals_load() calls @boot. @ret: INSTANCE_IDENTITY bytes.
@@ -102,14 +102,14 @@ int slot_withdraw(struct instance *instance, unsigned int slot);
 
 /* ---- attach.c ---- */
 enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };
-enum attach_mark { MARK_NONE, MARK_TCX, MARK_CLSACT };	/* how the marking program is attached */
+enum attach_mark { MARK_NONE, MARK_TCX, MARK_CLSACT }; /* how the marking program is attached */
 struct attachment {
 	uint32_t ifindex;
-	char name[16];		/* "" when the interface is gone */
-	uint64_t netns;		/* inode of its network namespace */
+	char name[16]; /* "" when the interface is gone */
+	uint64_t netns; /* inode of its network namespace */
 	enum attach_mode mode;
-	enum attach_mark mark;	/* MARK_NONE when somebody removed our filter */
-	bool gone;		/* the link is dead: its interface was deleted */
+	enum attach_mark mark; /* MARK_NONE when somebody removed our filter */
+	bool gone; /* the link is dead: its interface was deleted */
 };
 /*
  * attach_interface - both programs onto an interface of the current network namespace, pinned.
@@ -153,8 +153,8 @@ int twin_map_fd(const struct twin *twin, const char *name);
 
 /* ---- prove.c: golden packets on a candidate, in the kernel ---- */
 struct proof {
-	uint32_t packets;	/* run */
-	uint32_t wrong;		/* judged otherwise than they must be */
+	uint32_t packets; /* run */
+	uint32_t wrong; /* judged otherwise than they must be */
 };
 /*
  * prove_slot - built-in must-pass set, the protect set, first and last entry of every list: the

@@ -15,7 +15,7 @@ struct policy;
 /* An image in memory: image.lines * LINE_SIZE bytes, 64-byte aligned, owned. */
 struct image_file {
 	struct image image;
-	unsigned char *bytes;	/* == image.bytes */
+	unsigned char *bytes; /* == image.bytes */
 };
 
 #define auto_image cleanup(image_free)
@@ -65,18 +65,19 @@ const struct leaf *image_leaf(const struct image *image, uint32_t id);
  * first address of each range and its leaf id; non-zero from it stops the walk and is returned.
  */
 int image_each_range(const struct image *image, enum table table,
-		     int (*fn)(void *context, uint64_t hi, uint64_t lo, uint32_t leaf), void *context);
+		     int (*fn)(void *context, uint64_t hi, uint64_t lo, uint32_t leaf),
+		     void *context);
 
 /* ---- diff ---- */
 struct image_change {
-	char kind[16];		/* "setting" "list" "prefix" */
-	char sign;		/* '+' '-' '~' */
+	char kind[16]; /* "setting" "list" "prefix" */
+	char sign; /* '+' '-' '~' */
 	char text[DIAG_TEXT];
 };
 struct image_diff {
 	struct image_change *changes;
 	uint32_t count;
-	uint64_t omitted;	/* changes past the bound */
+	uint64_t omitted; /* changes past the bound */
 };
 /*
  * image_diff - what changes for packets and for people when @to replaces @from: settings, lists

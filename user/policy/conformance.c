@@ -73,7 +73,8 @@ int conformance_image(enum conformance_setting setting, struct image_file *ret, 
 {
 	const char *text = policies[setting];
 	auto_policy struct policy policy = { 0 };
-	int r = policy_parse("conformance", text, strlen(text), NULL, NULL, &policy, diag);
+	int r = policy_parse(&(struct named_text){ "conformance", text, strlen(text) }, NULL, NULL,
+			     &policy, diag);
 
 	return r ? r : policy_compile(&policy, &limits_builtin, ret, diag);
 }

@@ -344,7 +344,7 @@ static int rank(uint8_t reason)
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		if (order[i] == reason)
-			return i;
+			return (int)i;
 	}
 	return -1;
 }

@@ -125,7 +125,8 @@ int list_scan(struct list_scan *scan)
 	if (len > FILE_MAX_LIST) {
 		struct diag_place place = { .file = scan->name };
 
-		diag_add_limit(scan->diag, &place, "lists_too_long", len, FILE_MAX_LIST,
+		diag_add_limit(scan->diag, &place, "lists_too_long",
+			       (struct diag_limit){ len, FILE_MAX_LIST },
 			       "%zu bytes, a list file has at most %zu", len, FILE_MAX_LIST);
 		return 0;
 	}
@@ -136,25 +137,25 @@ int list_scan(struct list_scan *scan)
 	return is_json(scan) ? list_scan_json(scan) : scan_lines(scan);
 }
 
-int list_parse(const char *name, const char *text, size_t len, uint16_t list, uint32_t room,
-	       struct prefix_vec *vec, struct diag *diag)
+int list_parse(const struct named_text *text, uint16_t list, uint32_t room, struct prefix_vec *vec,
+	       struct diag *diag)
 {
-	struct list_scan scan = { .name = name,
-				  .text = text,
-				  .end = text + len,
+	struct list_scan scan = { .name = text->name,
+				  .text = text->text,
+				  .end = text->text + text->len,
 				  .vec = vec,
 				  .diag = diag,
 				  .room = room,
 				  .list = list };
-	struct diag_place place = { .file = name };
+	struct diag_place place = { .file = text->name };
 	uint64_t before = diag->total;
 	uint32_t count = vec->count;
-	int err = len ? list_scan(&scan) : 0;
+	int err = text->len ? list_scan(&scan) : 0;
 
 	if (!err && scan.rows > room)
-		diag_add_limit(diag, &place, "too_many_prefixes", scan.rows, room,
-			       "%llu prefixes, there is room for %u", (unsigned long long)scan.rows,
-			       room);
+		diag_add_limit(
+			diag, &place, "too_many_prefixes", (struct diag_limit){ scan.rows, room },
+			"%llu prefixes, there is room for %u", (unsigned long long)scan.rows, room);
 	if (!err && diag->total != before)
 		err = -EINVAL;
 	if (err)

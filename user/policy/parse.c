@@ -73,14 +73,14 @@ static int run(struct parse *parse)
 	return err;
 }
 
-int policy_parse(const char *name, const char *text, size_t len, const struct policy_source *source,
+int policy_parse(const struct named_text *text, const struct policy_source *source,
 		 const struct limits *limits, struct policy *ret, struct diag *diag)
 {
 	auto_policy struct policy policy = { .mode = MODE_MONITOR, .headers = true };
 	cleanup(parse_free) struct parse parse = {
-		.name = name,
-		.text = text,
-		.len = len,
+		.name = text->name,
+		.text = text->text,
+		.len = text->len,
 		.source = source,
 		.limits = limits ? limits : &limits_builtin,
 		.policy = &policy,
@@ -89,7 +89,7 @@ int policy_parse(const char *name, const char *text, size_t len, const struct po
 	uint64_t before = diag->total;
 	int err;
 
-	policy.file = strdup(name);
+	policy.file = strdup(text->name);
 	if (!policy.file)
 		return -ENOMEM;
 	err = run(&parse);

@@ -125,7 +125,7 @@ int parse_copy(struct parse *parse, const struct node *node, char **ret);
 /* ---- parse_settings.c, parse_lists.c, parse_entries.c, parse_duplicates.c ---- */
 int parse_settings(struct parse *parse, const struct node *root);
 /* parse_lists - the value of the key `lists`. */
-int parse_lists(struct parse *parse, const struct node *value, void *policy);
+int parse_lists(struct parse *parse, const struct node *value, void *into);
 /* parse_entries - fill every draft, `protect` last, and compare with the limits. */
 int parse_entries(struct parse *parse);
 

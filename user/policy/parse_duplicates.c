@@ -172,7 +172,7 @@ static void settle_duplicates(struct parse *parse, uint32_t index, const struct 
 		return;
 	}
 	diag_add_limit(parse->diag, parse_at(parse, draft->duplicates), "too_many_duplicates",
-		       repeats->count, most,
+		       (struct diag_limit){ repeats->count, most },
 		       "list '%s' has %u duplicates in %llu rows; merge takes at most 5 %%, %llu",
 		       list_name(parse, index), repeats->count, (unsigned long long)draft->rows,
 		       (unsigned long long)most);

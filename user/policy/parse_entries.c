@@ -54,8 +54,9 @@ static int read_list(struct parse *parse, const struct node *node, const char *p
 	parse->list_bytes += ret->len;
 	if (parse->list_bytes <= FILE_MAX_LIST)
 		return 0;
-	diag_add_limit(parse->diag, parse_at(parse, node), "lists_too_long", parse->list_bytes,
-		       FILE_MAX_LIST, "list files of %llu bytes together, at most %zu are read",
+	diag_add_limit(parse->diag, parse_at(parse, node), "lists_too_long",
+		       (struct diag_limit){ parse->list_bytes, FILE_MAX_LIST },
+		       "list files of %llu bytes together, at most %zu are read",
 		       (unsigned long long)parse->list_bytes, FILE_MAX_LIST);
 	ret->len = 0;
 	return 0;
@@ -166,7 +167,7 @@ static int fill_protect(struct parse *parse)
 	parse->policy->protect_count = draft->stored;
 	if (scan.rows > limit)
 		diag_add_limit(parse->diag, parse_at(parse, parse->protect), "too_many_prefixes",
-			       scan.rows, limit,
+			       (struct diag_limit){ scan.rows, limit },
 			       "%llu protected prefixes, the loaded program holds %u",
 			       (unsigned long long)scan.rows, limit);
 	return parse_duplicates(parse, index, &(struct origin){ NULL, NULL, NULL });
@@ -186,8 +187,9 @@ static void check_room(struct parse *parse)
 			over = parse->drafts[i].node;
 	}
 	if (over)
-		diag_add_limit(parse->diag, parse_at(parse, over), "too_many_prefixes", total,
-			       limit, "%llu prefixes, the loaded program holds %u",
+		diag_add_limit(parse->diag, parse_at(parse, over), "too_many_prefixes",
+			       (struct diag_limit){ total, limit },
+			       "%llu prefixes, the loaded program holds %u",
 			       (unsigned long long)total, limit);
 }
 

@@ -181,7 +181,7 @@ static void number_family(struct parse *parse, const struct list *list, struct d
 	}
 	if (parse->family_count++ >= room) {
 		diag_add_limit(parse->diag, parse_at(parse, draft->family), "too_many_families",
-			       parse->family_count, room,
+			       (struct diag_limit){ parse->family_count, room },
 			       "'%s' is family %u of score lists, the loaded program holds %u",
 			       list->family, parse->family_count, room);
 		return;
@@ -280,7 +280,8 @@ static uint32_t count_lists(struct parse *parse, const struct node *value)
 		if (++count == room + 1)
 			over = node;
 	if (over)
-		diag_add_limit(parse->diag, parse_at(parse, over), "too_many_lists", count, room,
+		diag_add_limit(parse->diag, parse_at(parse, over), "too_many_lists",
+			       (struct diag_limit){ count, room },
 			       "%u lists, the loaded program holds %u", count, room);
 	return least(count, room);
 }

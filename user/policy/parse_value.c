@@ -176,7 +176,7 @@ static int read_number(const char *text, size_t len, uint64_t *ret)
 		return -EINVAL;
 	for (; i < len; i++) {
 		const char *digits = "0123456789abcdef";
-		char low = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] + 32) : text[i];
+		int low = text[i] >= 'A' && text[i] <= 'F' ? text[i] + 32 : text[i];
 		const char *digit = low ? strchr(digits, low) : NULL;
 
 		if (!digit || (!hex && digit >= digits + 10))
@@ -201,9 +201,9 @@ bool parse_number(struct parse *parse, const struct node *node, const char *what
 		return false;
 	}
 	if (value > largest) {
-		diag_add_limit(parse->diag, parse_at(parse, node), "out_of_range", value, largest,
-			       "%s is at most %u, not %.*s", what, largest, SHOWN(node),
-			       node_text(parse, node));
+		diag_add_limit(parse->diag, parse_at(parse, node), "out_of_range",
+			       (struct diag_limit){ value, largest }, "%s is at most %u, not %.*s",
+			       what, largest, SHOWN(node), node_text(parse, node));
 		return false;
 	}
 	*ret = (uint32_t)value;
@@ -262,9 +262,10 @@ bool parse_name(struct parse *parse, const struct node *node, const char *what)
 	if (!parse_is(parse, node, NODE_SCALAR, what))
 		return false;
 	if (node->len > POLICY_NAME_MAX) {
-		diag_add_limit(parse->diag, parse_at(parse, node), "bad_name", node->len,
-			       POLICY_NAME_MAX, "%s has %u bytes, at most %u are allowed", what,
-			       node->len, POLICY_NAME_MAX);
+		diag_add_limit(parse->diag, parse_at(parse, node), "bad_name",
+			       (struct diag_limit){ node->len, POLICY_NAME_MAX },
+			       "%s has %u bytes, at most %u are allowed", what, node->len,
+			       POLICY_NAME_MAX);
 		return false;
 	}
 	if (is_name(node_text(parse, node), node->len))

@@ -103,8 +103,9 @@ static int open_node(struct builder *builder, const yaml_mark_t *mark, enum node
 	int err;
 
 	if (builder->depth == PARSE_DEPTH) {
-		diag_add_limit(parse->diag, at_mark(parse, mark), "too_deep", PARSE_DEPTH + 1,
-			       PARSE_DEPTH, "nested more than %u deep", PARSE_DEPTH);
+		diag_add_limit(parse->diag, at_mark(parse, mark), "too_deep",
+			       (struct diag_limit){ PARSE_DEPTH + 1, PARSE_DEPTH },
+			       "nested more than %u deep", PARSE_DEPTH);
 		give_up(builder);
 		return 0;
 	}
@@ -209,7 +210,7 @@ static int next_event(struct builder *builder)
 		return err;
 	if (parse->node_count > PARSE_NODES) {
 		diag_add_limit(parse->diag, at_mark(parse, &event.start_mark), "too_many_values",
-			       parse->node_count, PARSE_NODES,
+			       (struct diag_limit){ parse->node_count, PARSE_NODES },
 			       "more than %u values in one policy; put prefixes into list files",
 			       PARSE_NODES);
 		give_up(builder);
@@ -248,7 +249,8 @@ int parse_tree(struct parse *parse)
 	if (parse->len > FILE_MAX_POLICY) {
 		struct diag_place place = { .file = parse->name };
 
-		diag_add_limit(parse->diag, &place, "policy_too_long", parse->len, FILE_MAX_POLICY,
+		diag_add_limit(parse->diag, &place, "policy_too_long",
+			       (struct diag_limit){ parse->len, FILE_MAX_POLICY },
 			       "%zu bytes, a policy has at most %zu", parse->len, FILE_MAX_POLICY);
 		return 0;
 	}

@@ -15,39 +15,39 @@
 #include "base/buf.h"
 #include "base/diag.h"
 
-#define POLICY_NAME_MAX	64	/* bytes of a list or family name: [a-z0-9][a-z0-9._-]* */
+#define POLICY_NAME_MAX 64 /* bytes of a list or family name: [a-z0-9][a-z0-9._-]* */
 
 /* One prefix of one list. Host bits are zero. */
 struct prefix {
-	uint64_t hi, lo;	/* most significant bit first; IPv4 fills the upper half of hi */
-	uint8_t family;		/* 4 or 6 */
-	uint8_t len;		/* 0..32 or 0..128 */
-	uint16_t list;		/* id: index of its list + 1; `protect` is policy->lists + 1 */
-	uint32_t line;		/* where it was written, from 1 */
+	uint64_t hi, lo; /* most significant bit first; IPv4 fills the upper half of hi */
+	uint8_t family; /* 4 or 6 */
+	uint8_t len; /* 0..32 or 0..128 */
+	uint16_t list; /* id: index of its list + 1; `protect` is policy->lists + 1 */
+	uint32_t line; /* where it was written, from 1 */
 };
 
 struct list {
-	char *name, *family;	/* family: score lists, else NULL */
-	char *file;		/* path as written, NULL when inline; the file of prefixes' `line` */
+	char *name, *family; /* family: score lists, else NULL */
+	char *file; /* path as written, NULL when inline; the file of prefixes' `line` */
 	enum action action;
 	enum match match;
-	uint8_t points;		/* 1..50, score lists */
-	bool allow_empty, merge;	/* merge: `duplicates: merge` */
-	uint32_t line, col;	/* of the list in the policy file */
-	uint32_t prefixes;	/* in this list, after merging */
-	uint32_t merged;	/* duplicates merged away */
+	uint8_t points; /* 1..50, score lists */
+	bool allow_empty, merge; /* merge: `duplicates: merge` */
+	uint32_t line, col; /* of the list in the policy file */
+	uint32_t prefixes; /* in this list, after merging */
+	uint32_t merged; /* duplicates merged away */
 };
 
 struct policy {
-	char *file;		/* name for messages */
-	enum mode mode;		/* MODE_MONITOR or MODE_ENFORCE */
-	bool inner, headers;	/* headers: drop impossible headers (default true) */
+	char *file; /* name for messages */
+	enum mode mode; /* MODE_MONITOR or MODE_ENFORCE */
+	bool inner, headers; /* headers: drop impossible headers (default true) */
 	uint32_t mark_mask, mark_value;
 	struct list *lists;
 	uint32_t list_count;
-	struct prefix *prefixes;	/* all lists' and protect's, in file order */
-	uint32_t prefix_count, protect_count;	/* prefix_count counts protect's too */
-	uint16_t *ports;	/* protected ports, sorted, unique */
+	struct prefix *prefixes; /* all lists' and protect's, in file order */
+	uint32_t prefix_count, protect_count; /* prefix_count counts protect's too */
+	uint16_t *ports; /* protected ports, sorted, unique */
 	uint32_t port_count;
 };
 
@@ -62,14 +62,19 @@ struct policy_source {
 	void *context;
 };
 
+/* A text, and what messages call it. */
+struct named_text {
+	const char *name, *text;
+	size_t len;
+};
+
 /*
- * policy_parse - text to policy.
- * @name names the text in messages. Every problem found goes into @diag, with place.
+ * policy_parse - text to policy. Every problem found goes into @diag, with place.
  * Returns 0 and fills @ret (to be released with policy_free), -EINVAL when @diag has problems, or
  * -ENOMEM. @ret is untouched on failure. Counts over struct limits (NULL: the built-in ones) are
  * problems.
  */
-int policy_parse(const char *name, const char *text, size_t len, const struct policy_source *source,
+int policy_parse(const struct named_text *text, const struct policy_source *source,
 		 const struct limits *limits, struct policy *ret, struct diag *diag);
 
 /* policy_factory - the policy that passes everything: no lists, no header checks, enforce mode. */
@@ -87,8 +92,8 @@ struct prefix_vec {
 	struct prefix *items;
 	uint32_t count, cap;
 };
-int list_parse(const char *name, const char *text, size_t len, uint16_t list, uint32_t room,
-	       struct prefix_vec *vec, struct diag *diag);
+int list_parse(const struct named_text *text, uint16_t list, uint32_t room, struct prefix_vec *vec,
+	       struct diag *diag);
 
 /*
  * prefix_parse - strict "a.b.c.d[/len]" or IPv6 text, no leading zeroes, no zone, no spaces.

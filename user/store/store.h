@@ -47,8 +47,8 @@ int audit_append(const struct places *places, json_t *record);
  * audit_each - every record, oldest first. Stops when @fn returns non-zero. When the chain is
  * broken returns -EBADMSG and the line number in @ret_line.
  */
-int audit_each(const struct places *places, int (*fn)(void *context, json_t *record),
-	       void *context, uint64_t *ret_line);
+int audit_each(const struct places *places, int (*fn)(void *context, json_t *record), void *context,
+	       uint64_t *ret_line);
 /* audit_next_generation - one more than the largest number ever recorded (at least 1). */
 int audit_next_generation(const struct places *places, uint64_t *ret);
 
@@ -70,8 +70,7 @@ void totals_free(struct totals **totals);
 int totals_retire(struct totals *totals, unsigned int slot, const struct image *image,
 		  const struct hit *now, uint32_t entries);
 /* totals_of - @packets/@bytes of a retired name so far (0 when unknown). */
-void totals_of(const struct totals *totals, const char *name, size_t name_len,
-	       struct hit *ret);
+void totals_of(const struct totals *totals, const char *name, size_t name_len, struct hit *ret);
 /* totals_base - what to subtract from slot's hits of list @id. */
 void totals_base(const struct totals *totals, unsigned int slot, uint32_t id, struct hit *ret);
 

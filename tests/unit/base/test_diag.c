@@ -17,7 +17,8 @@ static void a_problem_keeps_its_place_code_and_numbers(void **state)
 	struct diag_place place = { file, 7, 3, line, 3 };
 
 	(void)state;
-	diag_add_limit(&diag, &place, "too_many", 412, 256, "%d features", 412);
+	diag_add_limit(&diag, &place, "too_many", (struct diag_limit){ 412, 256 }, "%d features",
+		       412);
 	memset(file, 'x', sizeof(file) - 1);
 	memset(line, 'x', sizeof(line) - 1);
 	assert_int_equal(diag.total, 1);
@@ -53,7 +54,7 @@ static void past_the_bound_problems_are_only_counted(void **state)
 	(void)state;
 	for (i = 0; i < 1000; i++) {
 		diag_add(&diag, &place, "x", "%d", i);
-		diag_add_limit(&diag, &place, "y", 1, 1, "%d", i);
+		diag_add_limit(&diag, &place, "y", (struct diag_limit){ 1, 1 }, "%d", i);
 	}
 	assert_int_equal(diag.stored, DIAG_PROBLEMS);
 	assert_int_equal(diag.total, 2000);

@@ -55,8 +55,8 @@ static inline void parse_limited(const char *text, const struct memory_file *fil
 {
 	struct policy_source source = { memory_read, (void *)files };
 
-	ret->err = policy_parse("p.yaml", text, strlen(text), files ? &source : NULL, limits,
-				&ret->policy, &ret->diag);
+	ret->err = policy_parse(&(struct named_text){ "p.yaml", text, strlen(text) },
+				files ? &source : NULL, limits, &ret->policy, &ret->diag);
 	assert_int_equal(ret->err, ret->diag.total ? -EINVAL : 0);
 	if (ret->err)
 		assert_null(ret->policy.file);

@@ -21,7 +21,7 @@ static void vec_free(struct prefix_vec *vec)
 
 static int parse(const char *text, struct prefix_vec *vec, struct diag *diag)
 {
-	return list_parse("l.txt", text, strlen(text), 7, 1000, vec, diag);
+	return list_parse(&(struct named_text){ "l.txt", text, strlen(text) }, 7, 1000, vec, diag);
 }
 
 /* The text gives exactly these prefixes, written "prefix@line" with spaces between. */
@@ -106,7 +106,9 @@ static void what_is_not_text_is_refused_once(void **state)
 		       "1\n",
 		       "not_utf8", 1, 1);
 	assert_refused("# 12345678\xc3\xa9\xc3", "not_utf8", 1, 12);
-	assert_int_equal(list_parse("l.txt", nul, sizeof(nul) - 1, 1, 9, &vec, &diag), -EINVAL);
+	assert_int_equal(list_parse(&(struct named_text){ "l.txt", nul, sizeof(nul) - 1 }, 1, 9,
+				    &vec, &diag),
+			 -EINVAL);
 	assert_string_equal(diag.problems[0].code, "nul_byte");
 	assert_int_equal(diag.problems[0].line, 2);
 }
@@ -148,9 +150,12 @@ static void rows_past_the_room_are_counted_not_stored(void **state)
 	const char *text = "::1\n::2\n::3\n::4\n";
 
 	(void)state;
-	assert_int_equal(list_parse("l", text, strlen(text), 1, 4, &vec, &diag), 0);
+	assert_int_equal(
+		list_parse(&(struct named_text){ "l", text, strlen(text) }, 1, 4, &vec, &diag), 0);
 	assert_int_equal(vec.count, 4);
-	assert_int_equal(list_parse("l", text, strlen(text), 1, 3, &vec, &diag), -EINVAL);
+	assert_int_equal(
+		list_parse(&(struct named_text){ "l", text, strlen(text) }, 1, 3, &vec, &diag),
+		-EINVAL);
 	assert_int_equal(vec.count, 4);
 	assert_string_equal(diag.problems[0].code, "too_many_prefixes");
 	assert_int_equal(diag.problems[0].actual, 4);
@@ -229,7 +234,7 @@ static void hostile_bytes_of_many_kinds_take_bounded_time(void **state)
 		for (at = 0; at + step <= len; at += step)
 			memcpy(text + at, patterns[i], step);
 		start = seconds();
-		list_parse("l", text, at, 1, 1000000, &vec, &diag);
+		list_parse(&(struct named_text){ "l", text, at }, 1, 1000000, &vec, &diag);
 		if (seconds() - start > 20)
 			fail_msg("pattern %zu took %.1f s", i, seconds() - start);
 	}
@@ -241,7 +246,9 @@ static void a_text_longer_than_any_list_file_is_not_even_read(void **state)
 	auto_diag struct diag diag = { 0 };
 
 	(void)state;
-	assert_int_equal(list_parse("l", "x", FILE_MAX_LIST + 1, 1, 1, &vec, &diag), -EINVAL);
+	assert_int_equal(
+		list_parse(&(struct named_text){ "l", "x", FILE_MAX_LIST + 1 }, 1, 1, &vec, &diag),
+		-EINVAL);
 	assert_string_equal(diag.problems[0].code, "lists_too_long");
 	assert_int_equal(diag.problems[0].limit, FILE_MAX_LIST);
 }

@@ -208,9 +208,9 @@ static void running_out_of_memory_for_a_file_is_no_refusal(void **state)
 	auto_result struct result result = { 0 };
 
 	(void)state;
-	assert_int_equal(
-		policy_parse("p", text, strlen(text), &source, NULL, &result.policy, &result.diag),
-		-ENOMEM);
+	assert_int_equal(policy_parse(&(struct named_text){ "p", text, strlen(text) }, &source,
+				      NULL, &result.policy, &result.diag),
+			 -ENOMEM);
 	assert_int_equal(result.diag.total, 0);
 	assert_null(result.policy.file);
 }
@@ -527,8 +527,8 @@ static void list_files_together_are_bounded(void **state)
 	auto_result struct result result = { 0 };
 
 	(void)state;
-	result.err = policy_parse("p.yaml", text, strlen(text), &source, NULL, &result.policy,
-				  &result.diag);
+	result.err = policy_parse(&(struct named_text){ "p.yaml", text, strlen(text) }, &source,
+				  NULL, &result.policy, &result.diag);
 	assert_int_equal(result.err, -EINVAL);
 	assert_int_equal(result.diag.total, 1);
 	assert_problem(&result.diag, 0, "p.yaml:4:35", "lists_too_long", NULL);

@@ -108,7 +108,8 @@ static bool survives(const char *text, long n, int usual)
 	alive = 0;
 	counting = true;
 	fail_at = n;
-	err = policy_parse("p.yaml", text, strlen(text), &source, &test_limits, &policy, &diag);
+	err = policy_parse(&(struct named_text){ "p.yaml", text, strlen(text) }, &source,
+			   &test_limits, &policy, &diag);
 	reached = !fail_at;
 	fail_at = 0;
 	if (err)
@@ -156,13 +157,18 @@ static void a_list_file_is_read_or_runs_out_of_memory(void **state)
 	(void)state;
 	skip_where_nothing_can_fail();
 	fail_at = 1;
-	assert_int_equal(list_parse("l", text, strlen(text), 1, 9, &vec, &diag), -ENOMEM);
+	assert_int_equal(
+		list_parse(&(struct named_text){ "l", text, strlen(text) }, 1, 9, &vec, &diag),
+		-ENOMEM);
 	assert_int_equal(vec.count, 0);
 	assert_int_equal(diag.total, 0);
 	fail_at = 1;
-	assert_int_equal(list_parse("l", files[1].text, strlen(files[1].text), 1, 9, &vec, &diag),
-			 -ENOMEM);
-	assert_int_equal(list_parse("l", text, strlen(text), 1, 9, &vec, &diag), 0);
+	assert_int_equal(
+		list_parse(&(struct named_text){ "l", files[1].text, strlen(files[1].text) }, 1, 9,
+			   &vec, &diag),
+		-ENOMEM);
+	assert_int_equal(
+		list_parse(&(struct named_text){ "l", text, strlen(text) }, 1, 9, &vec, &diag), 0);
 	assert_int_equal(vec.count, 2);
 	free(vec.items);
 }

@@ -105,8 +105,8 @@ static void what_is_not_text_is_refused_with_its_place(void **state)
 	assert_only("version: 1 # \xc3\xa9\x1b\n", NULL, "p.yaml:1:15", "control_character", NULL);
 	assert_only("version: 1\xe2\x80\xa8\n", NULL, "p.yaml:1:11", "control_character", NULL);
 	assert_only("version: 1\xc2\x85\n", NULL, "p.yaml:1:11", "control_character", NULL);
-	result.err = policy_parse("p.yaml", nul, sizeof(nul) - 1, NULL, &test_limits,
-				  &result.policy, &result.diag);
+	result.err = policy_parse(&(struct named_text){ "p.yaml", nul, sizeof(nul) - 1 }, NULL,
+				  &test_limits, &result.policy, &result.diag);
 	assert_int_equal(result.err, -EINVAL);
 	assert_problem(&result.diag, 0, "p.yaml:2:5", "nul_byte", NULL);
 	assert_string_equal(result.diag.problems[0].excerpt, "mode?: x");
@@ -331,8 +331,8 @@ static void a_text_longer_than_any_policy_is_not_even_read(void **state)
 	auto_result struct result result = { 0 };
 
 	(void)state;
-	result.err = policy_parse("p.yaml", "x", FILE_MAX_POLICY + 1, NULL, NULL, &result.policy,
-				  &result.diag);
+	result.err = policy_parse(&(struct named_text){ "p.yaml", "x", FILE_MAX_POLICY + 1 }, NULL,
+				  NULL, &result.policy, &result.diag);
 	assert_int_equal(result.err, -EINVAL);
 	assert_problem(&result.diag, 0, "p.yaml:0:0", "policy_too_long", NULL);
 	assert_int_equal(result.diag.problems[0].limit, FILE_MAX_POLICY);

@@ -127,7 +127,7 @@ static void read_published(const char *folder, const char *name)
 		return;
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	assert_int_equal(file_read(path, FILE_MAX_LIST, &text), 0);
-	if (list_parse(name, text.data, text.len, 1, ROWS, &vec, &diag))
+	if (list_parse(&(struct named_text){ name, text.data, text.len }, 1, ROWS, &vec, &diag))
 		show_problems(&diag);
 	assert_int_equal(diag.total, 0);
 	assert_true(vec.count > 0);
