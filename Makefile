@@ -46,6 +46,13 @@ TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
 TOOL_SRC := $(wildcard tools/*.c)
 TOOLS    := $(TOOL_SRC:%.c=$(B)/%)
+# What tools and tests share: the traffic generator, with a program of its own.
+TOOL_LIB := $(B)/libtools.a
+TOOL_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tools/lib/*.c))
+TOOL_SKEL := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard tools/bpf/*.bpf.c))
+TOOL_FLAGS := -Itools/lib -Itools/bpf -I$(B)/tools/bpf
+# Variants of the program that do something wrong or slow on purpose.
+VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
@@ -71,23 +78,31 @@ $(B)/tests/lib/%.o: tests/lib/%.c | $(SKEL)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(PROGRAMS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(LIB)
+$(B)/tools/lib/%.o: tools/lib/%.c | $(TOOL_SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
+	$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(TOOLS): $(B)/tools/%: tools/%.c $(LIB)
+$(TOOL_LIB): $(TOOL_LIB_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $(TOOL_LIB_OBJ)
+
+$(PROGRAMS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) | $(VARIANTS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
-$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+$(TOOLS): $(B)/tools/%: tools/%.c $(TOOL_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
+
+$(B)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) $(BPF_EXTRA) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
 
-$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(PROGRAMS:=.d) $(TOOLS:=.d)
--include $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(TOOL_LIB_OBJ:.o=.d) $(VARIANTS:.o=.d) $(PROGRAMS:=.d) $(TOOLS:=.d)
+-include $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.d) $(TOOL_SKEL:.skel.h=.bpf.d)
 
 # What the tests find in their environment.
 export STANCH := $(abspath $(B)/stanch)

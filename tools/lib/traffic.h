@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The traffic generator as a library: flows of tagged, numbered packets out of an interface by
+ * live frames, and two ways to count them where they arrive, in the kernel or at a UDP socket.
+ * For tests and tools; it must not know policies, instances or verdicts.
+ *
+ * All of it works in the network namespace of the calling thread. Functions return 0 or -errno.
+ */
+#ifndef STANCH_TOOLS_LIB_TRAFFIC_H
+#define STANCH_TOOLS_LIB_TRAFFIC_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "policy/policy.h"
+#include "traffic_abi.h"
+
+#define TRAFFIC_NAME 16u
+#define TRAFFIC_SIZE_MAX 1518u
+
+/* ---- spec.c: what to send ---- */
+enum traffic_template { V4_UDP, V4_SYN, V4_ACK, V6_UDP, V6_SYN, V6_ACK, TRAFFIC_TEMPLATES };
+
+/* Addresses of one list in order, as network-order 16-byte words; IPv4 in the last four bytes. */
+struct traffic_list {
+	uint64_t (*items)[2];
+	uint32_t count;
+	uint8_t family; /* 4 or 6, of all of them */
+};
+
+struct traffic_spec {
+	char name[TRAFFIC_NAME];
+	enum traffic_template template;
+	uint16_t vlan; /* 0: untagged */
+	uint16_t size; /* bytes of the frame; 0: the shortest */
+	uint16_t sport, sports, dport;
+	uint32_t share; /* of the mixture, from 1 */
+	enum traffic_source source;
+	struct prefix src, dst; /* family 0: a documentation address of the template's family */
+	struct traffic_list list;
+};
+
+/* traffic_spec_default - IPv4 UDP, ports 40000 to 9, share 1. */
+void traffic_spec_default(struct traffic_spec *ret);
+/*
+ * traffic_spec_set - one setting by name: template, vlan, size, sport, sports, dport, share, src
+ * (address, CIDR, `random` or `random:CIDR`), src-list (file, an address per line), dst, name.
+ * Returns -EINVAL for what is not one, -ENOENT for an unknown name, or an error of the file.
+ */
+int traffic_spec_set(struct traffic_spec *spec, const char *name, const char *value);
+/* traffic_spec_parse - "NAME:key=value,key=value" over what @spec already says. */
+int traffic_spec_parse(const char *text, struct traffic_spec *spec);
+void traffic_spec_free(struct traffic_spec *spec);
+
+/* ---- flow.c ---- */
+/* traffic_flow_build - the template of @spec, as the program needs it. -EINVAL when senseless. */
+int traffic_flow_build(const struct traffic_spec *spec, uint32_t id, const uint8_t dst_mac[6],
+		       struct traffic_flow *ret);
+
+/* ---- send.c ---- */
+struct traffic_sender;
+#define auto_sender cleanup(traffic_sender_close)
+
+struct traffic_pace {
+	uint64_t count; /* packets in all; 0: no bound */
+	uint64_t rate; /* packets per second; 0: as fast as it goes */
+	double seconds; /* 0: no bound; one of the bounds must be there */
+	volatile sig_atomic_t *stop; /* non-zero ends the run; may be NULL */
+};
+
+struct traffic_report {
+	uint64_t sent; /* handed to the interface, counted by the program */
+	double seconds;
+	uint64_t left, dropped; /* what the interface says left it and was dropped by it */
+};
+
+/*
+ * traffic_sender_open - flow i of @specs carries i in its tags. Sources of listed flows are copied.
+ * The peer of a veth accepts frames only when it has an XDP program or GRO on.
+ */
+int traffic_sender_open(const char *dev, const uint8_t dst_mac[6], const struct traffic_spec *specs,
+			uint32_t count, struct traffic_sender **ret);
+void traffic_sender_close(struct traffic_sender **sender);
+/*
+ * traffic_send - run until a bound of @pace. May be called again: numbers go on.
+ * -ENETUNREACH when not one of the first frames left the interface.
+ */
+int traffic_send(struct traffic_sender *sender, const struct traffic_pace *pace,
+		 struct traffic_report *ret);
+/* traffic_sent - packets of one flow so far; may be read while another thread sends. */
+uint64_t traffic_sent(const struct traffic_sender *sender, uint32_t flow);
+
+/* ---- arrive.c: counted in the kernel ---- */
+struct traffic_counter;
+#define auto_counter cleanup(traffic_counter_close)
+enum traffic_point {
+	POINT_XDP, /* as the interface's XDP program; packets end there */
+	POINT_XDP_PASS, /* the same, and packets go on */
+	POINT_TC, /* clsact ingress, so behind XDP; packets go on */
+	POINT_TC_SINK, /* the same, and packets end there */
+};
+
+/* traffic_counter_open - with @sources, up to 4096 sources are counted one by one. */
+int traffic_counter_open(const char *dev, enum traffic_point point, bool sources,
+			 struct traffic_counter **ret);
+void traffic_counter_close(struct traffic_counter **counter);
+/* traffic_arrived - totals of one flow over all CPUs. */
+int traffic_arrived(const struct traffic_counter *counter, uint32_t flow,
+		    struct traffic_arrival *ret);
+/* traffic_strangers - packets without a tag of ours. */
+uint64_t traffic_strangers(const struct traffic_counter *counter);
+/* traffic_seen - packets from @src; IPv4 addresses as their mapped ones. */
+uint64_t traffic_seen(const struct traffic_counter *counter, const uint8_t src[16]);
+
+/* ---- receive.c: counted at a socket ---- */
+struct traffic_receiver;
+#define auto_receiver cleanup(traffic_receiver_close)
+
+struct traffic_tally {
+	uint64_t received; /* duplicates not counted */
+	uint64_t duplicate, late;
+	uint64_t lost; /* missing between the lowest and the highest number */
+	uint64_t lowest, highest;
+	uint64_t gap_ns; /* longest time between two arrivals, kernel's timestamps */
+};
+
+/* traffic_receiver_open - any address of this host, both families, UDP @port. */
+int traffic_receiver_open(uint16_t port, struct traffic_receiver **ret);
+void traffic_receiver_close(struct traffic_receiver **receiver);
+/* traffic_receive - take what comes until @seconds have passed or @stop says so. */
+int traffic_receive(struct traffic_receiver *receiver, double seconds, volatile sig_atomic_t *stop);
+void traffic_tally(const struct traffic_receiver *receiver, uint32_t flow,
+		   struct traffic_tally *ret);
+/* traffic_overflows - datagrams that the socket's own buffer lost. */
+uint64_t traffic_overflows(const struct traffic_receiver *receiver);
+
+#endif
