@@ -11,6 +11,7 @@
 #include "base/diag.h"
 
 struct policy;
+struct named_text;
 
 /* An image in memory: image.lines * LINE_SIZE bytes, 64-byte aligned, owned. */
 struct image_file {
@@ -39,8 +40,8 @@ int image_check(const char *name, const void *bytes, size_t len, const struct li
 		struct diag *diag);
 
 /* image_load - check and copy into aligned memory. Same errors as image_check. */
-int image_load(const char *name, const void *bytes, size_t len, const struct limits *limits,
-	       struct image_file *ret, struct diag *diag);
+int image_load(const struct named_text *file, const struct limits *limits, struct image_file *ret,
+	       struct diag *diag);
 
 /* image_digest - SHA-256 over all lines with the digest field taken as zero. */
 void image_digest(const struct image *image, uint8_t ret[32]);

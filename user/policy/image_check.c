@@ -12,14 +12,17 @@
 
 #include "base/cleanup.h"
 #include "policy/compile.h"
+#include "policy/policy.h"
+
+#define MIN_BYTES ((size_t)IMAGE_MIN_LINES * LINE_SIZE)
 
 void check_limit(struct check *check, const char *code, uint64_t actual, uint64_t limit,
 		 const char *what)
 {
 	if (actual > limit)
-		diag_add_limit(check->diag, &check->place, code, actual, limit,
-			       "%" PRIu64 " %s, the loaded program holds %" PRIu64, actual, what,
-			       limit);
+		diag_add_limit(
+			check->diag, &check->place, code, (struct diag_limit){ actual, limit },
+			"%" PRIu64 " %s, the loaded program holds %" PRIu64, actual, what, limit);
 }
 
 void check_zero(struct check *check, const void *bytes, size_t len, const char *where,
@@ -55,9 +58,9 @@ static bool check_whole(struct check *check)
 	const struct image_id *id = (const struct image_id *)check->image.bytes;
 	uint8_t digest[32];
 
-	if (check->len < IMAGE_MIN_LINES * LINE_SIZE) {
-		refuse(check, "image_length", "%zu bytes, an image has at least %u", check->len,
-		       IMAGE_MIN_LINES * LINE_SIZE);
+	if (check->len < MIN_BYTES) {
+		refuse(check, "image_length", "%zu bytes, an image has at least %zu", check->len,
+		       MIN_BYTES);
 		return false;
 	}
 	if (id->magic != IMAGE_MAGIC) {
@@ -133,23 +136,23 @@ int image_check(const char *name, const void *bytes, size_t len, const struct li
 	return diag->total == before ? 0 : -EINVAL;
 }
 
-/* The copy is what gets checked: whoever holds @bytes may change them meanwhile. */
-int image_load(const char *name, const void *bytes, size_t len, const struct limits *limits,
-	       struct image_file *ret, struct diag *diag)
+/* The copy is what gets checked: whoever holds the bytes may change them meanwhile. */
+int image_load(const struct named_text *file, const struct limits *limits, struct image_file *ret,
+	       struct diag *diag)
 {
 	autofree unsigned char *copy = NULL;
 	int r;
 
-	if (len < IMAGE_MIN_LINES * LINE_SIZE || len % LINE_SIZE)
-		return image_check(name, bytes, len, limits, diag);
-	copy = aligned_alloc(LINE_SIZE, len);
+	if (file->len < MIN_BYTES || file->len % LINE_SIZE)
+		return image_check(file->name, file->text, file->len, limits, diag);
+	copy = aligned_alloc(LINE_SIZE, file->len);
 	if (!copy)
 		return -ENOMEM;
-	memcpy(copy, bytes, len);
-	r = image_check(name, copy, len, limits, diag);
+	memcpy(copy, file->text, file->len);
+	r = image_check(file->name, copy, file->len, limits, diag);
 	if (r)
 		return r;
 	ret->bytes = TAKE_PTR(copy);
-	ret->image = (struct image){ .bytes = ret->bytes, .lines = (uint32_t)(len / LINE_SIZE) };
+	ret->image = (struct image){ ret->bytes, (uint32_t)(file->len / LINE_SIZE) };
 	return 0;
 }

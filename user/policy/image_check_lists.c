@@ -66,7 +66,7 @@ static int compare_names(const void *a, const void *b)
 {
 	const struct name *first = a, *second = b;
 	uint32_t len = first->len < second->len ? first->len : second->len;
-	int order = memcmp(first->text, second->text, len);
+	int order = len ? memcmp(first->text, second->text, len) : 0;
 
 	return order ? order : (first->len > second->len) - (first->len < second->len);
 }
