@@ -17,6 +17,21 @@
 
 /* In the order in which `stanch help` lists them. */
 const struct verb verbs[] = {
+	{ "check", "POLICY",
+	  "say whether a policy could be applied\n\n"
+	  "Reads the policy and its list files, compiles it and checks the image. Every problem is\n"
+	  "shown with its place. Needs no privileges and looks at no kernel.",
+	  cmd_check },
+	{ "compile", "[-o FILE|--output FILE] POLICY",
+	  "write a policy as an image\n\n"
+	  "FILE is written whole or not at all; `-` is stdout. An existing file is replaced only\n"
+	  "when it is an image or empty. The same policy always gives the same bytes.",
+	  cmd_compile },
+	{ "inspect", "[--lists] [--ranges] POLICY|IMAGE",
+	  "show what an image holds\n\n"
+	  "  --lists    all lists, not only the first twenty\n"
+	  "  --ranges   every range of addresses with the lists that it is on",
+	  cmd_inspect },
 	{ "help", "[VERB]", "list the verbs, or explain one", cmd_help },
 	{ "version", "", "say which stanch this is", cmd_version },
 	{ 0 },
