@@ -36,12 +36,10 @@ static int read_all(int fd, size_t max, struct buf *ret)
 	return -EFBIG;
 }
 
-int file_read(const char *path, size_t max, struct buf *ret)
+int file_open(const char *path, int flags, unsigned int mode)
 {
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	auto_buf struct buf content = { 0 };
+	autoclose int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
 	struct stat st;
-	int err;
 
 	if (fd < 0)
 		return errno == ENXIO ? -EINVAL : -errno; /* a socket, or a FIFO's kin */
@@ -51,6 +49,17 @@ int file_read(const char *path, size_t max, struct buf *ret)
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	return TAKE_FD(fd);
+}
+
+int file_read_fd(int fd, size_t max, struct buf *ret)
+{
+	auto_buf struct buf content = { 0 };
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st))
+		return -errno;
 	if ((uint64_t)st.st_size > max)
 		return -EFBIG;
 	err = buf_reserve(&content, (size_t)st.st_size + 1);
@@ -64,16 +73,25 @@ int file_read(const char *path, size_t max, struct buf *ret)
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int file_read(const char *path, size_t max, struct buf *ret)
 {
+	autoclose int fd = file_open(path, O_RDONLY, 0);
+
+	return fd < 0 ? fd : file_read_fd(fd, max, ret);
+}
+
+int file_write_fd(int fd, const void *data, size_t len)
+{
+	const char *next = data;
+
 	while (len) {
-		ssize_t put = write(fd, data, len);
+		ssize_t put = write(fd, next, len);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
 			return -errno;
-		data += put;
+		next += put;
 		len -= (size_t)put;
 	}
 	return 0;
@@ -125,7 +143,7 @@ static int aside_open(const char *path, struct aside *ret)
 	return 0;
 }
 
-static int sync_directory(const char *path)
+int file_sync_directory(const char *path)
 {
 	autofree char *copy = strdup(path);
 	autoclose int fd = -1;
@@ -147,7 +165,7 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned i
 		return err;
 	if (fchmod(aside.fd, mode))
 		return -errno;
-	err = write_all(aside.fd, data, len);
+	err = file_write_fd(aside.fd, data, len);
 	if (err)
 		return err;
 	if (fsync(aside.fd))
@@ -155,5 +173,5 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned i
 	if (rename(aside.name, path))
 		return -errno;
 	free(TAKE_PTR(aside.name));
-	return sync_directory(path);
+	return file_sync_directory(path);
 }
