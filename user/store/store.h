@@ -23,7 +23,8 @@ int store_prepare(const struct places *places);
 
 /*
  * store_lock - the instance's lock, held while the returned fd is open (flock). Waits at most
- * @timeout_ms. Returns -EBUSY with the holder's pid in @ret_holder when somebody else has it.
+ * @timeout_ms. Returns -EBUSY with the holder's pid in @ret_holder (0 when unknown; may be NULL)
+ * when somebody else has it. Files that killed holders wrote aside are removed.
  */
 int store_lock(const struct places *places, int timeout_ms, pid_t *ret_holder);
 
@@ -35,21 +36,34 @@ int store_image_read(const struct places *places, const uint8_t digest[32],
 /* store_policy_write - keep the text that the image of @digest was compiled from, beside it. */
 int store_policy_write(const struct places *places, const uint8_t digest[32], const char *text,
 		       size_t len);
+/* store_policy_read - that text. -ENOENT when the image did not come from a text. */
+int store_policy_read(const struct places *places, const uint8_t digest[32], struct buf *ret);
 
 /* ---- audit: one JSON object per line, hash-chained ---- */
+#define AUDIT_LINE_MAX ((size_t)4 << 20) /* bytes of one record, its newline included */
 /*
- * audit_append - add seq, time, uid, pid, prev (SHA-256 of the previous line) to @record (stolen)
- * and append it durably. A torn last line of a killed writer is repaired first (the broken bytes
- * move to audit.torn). Returns 0 or -errno; on a full disk nothing half-written stays.
+ * audit_append - append @record (an object, stolen) durably, with these members set by us: seq
+ * (from 1), time (RFC 3339, UTC, ms), uid, pid, prev (SHA-256 of the previous line without its
+ * newline, zeroes before the first) and, last, hash (SHA-256 of the line's bytes before
+ * `,"hash":`). A torn last line of a killed writer is repaired first: its bytes move to audit.torn
+ * and their number becomes the member torn. A damaged last line stays as it is, for audit_each to
+ * find; the chain goes on from it. Needs no lock of the caller's. Returns 0 or -errno: -EBUSY when
+ * others write for seconds, -EMSGSIZE for a record over AUDIT_LINE_MAX; on a full disk nothing
+ * half-written stays.
  */
 int audit_append(const struct places *places, json_t *record);
 /*
- * audit_each - every record, oldest first. Stops when @fn returns non-zero. When the chain is
- * broken returns -EBADMSG and the line number in @ret_line.
+ * audit_each - every record, oldest first, to @fn (which borrows it); non-zero from it stops the
+ * walk and is returned. When the chain is broken returns -EBADMSG and the line number in @ret_line.
+ * What is cut off at the end is not a record yet. Needs read access only; no file is no record.
+ * Records cut away whole from the end leave no trace here: send the last hash elsewhere for that.
  */
 int audit_each(const struct places *places, int (*fn)(void *context, json_t *record), void *context,
 	       uint64_t *ret_line);
-/* audit_next_generation - one more than the largest number ever recorded (at least 1). */
+/*
+ * audit_next_generation - one more than the largest member "generation" (a number, or one in a
+ * string) ever recorded, at least 1. Damaged lines are passed over, so that damage stops no change.
+ */
 int audit_next_generation(const struct places *places, uint64_t *ret);
 
 /* ---- totals: hits of a list go on under its name ---- */
@@ -60,18 +74,26 @@ int audit_next_generation(const struct places *places, uint64_t *ret);
  */
 struct totals;
 #define auto_totals cleanup(totals_free)
-/* totals_load - @boot identifies this set of kernel maps; of another boot the bases are zero. */
+/*
+ * totals_load - @boot identifies this set of kernel maps; of another boot the bases are zero. No
+ * file: all zero. A damaged file stops nobody: all zero too, totals_damaged() says so, and the file
+ * is kept as totals.bad when it is replaced. Needs read access only. Returns 0 or -errno.
+ */
 int totals_load(const struct places *places, const char *boot, struct totals **ret);
 void totals_free(struct totals **totals);
+bool totals_damaged(const struct totals *totals);
 /*
  * totals_retire - fold what @slot's generation (@image, NULL when unknown) counted since its base
- * into the names, and set the base to @now (limits.lists + 2 entries). Durable when it returns.
+ * into the names, and set the base to @now (limits.lists + 2 entries). Durable when it returns; on
+ * failure nothing has changed. The name "" (no list has it) holds what cannot be told apart: hits
+ * of unknown images, and of further names once TOTALS_NAMES are kept.
  */
+#define TOTALS_NAMES 65536u
 int totals_retire(struct totals *totals, unsigned int slot, const struct image *image,
 		  const struct hit *now, uint32_t entries);
 /* totals_of - @packets/@bytes of a retired name so far (0 when unknown). */
 void totals_of(const struct totals *totals, const char *name, size_t name_len, struct hit *ret);
-/* totals_base - what to subtract from slot's hits of list @id. */
+/* totals_base - what to subtract from slot's hits of list @id (0 when unknown). */
 void totals_base(const struct totals *totals, unsigned int slot, uint32_t id, struct hit *ret);
 
 #endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file of the list totals: JSON, 64-bit numbers as strings, every value checked when it comes
+ * back. Knows nothing of images.
+ */
+#include "store/totals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "store/disk.h"
+
+#define TOTALS_FILE "totals.json"
+#define TOTALS_KEPT "totals.bad"
+#define TOTALS_SCHEMA "stanch.totals/1"
+#define TOTALS_MAX ((size_t)32 << 20)
+
+/* A number in a string: digits only, in 64 bits. */
+static int take_u64(const json_t *value, __u64 *ret)
+{
+	const char *text = json_string_value(value);
+	unsigned long long number;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return -EBADMSG;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno || *end)
+		return -EBADMSG;
+	*ret = number;
+	return 0;
+}
+
+static json_t *give_u64(uint64_t value)
+{
+	return json_sprintf("%llu", (unsigned long long)value);
+}
+
+/* ["packets", "bytes"], after @skip other items. */
+static int take_hit(const json_t *value, size_t skip, struct hit *ret)
+{
+	if (!json_is_array(value) || json_array_size(value) != skip + 2)
+		return -EBADMSG;
+	return take_u64(json_array_get(value, skip), &ret->packets)
+		       ?: take_u64(json_array_get(value, skip + 1), &ret->bytes);
+}
+
+static int take_names(json_t *value, struct tally *ret)
+{
+	size_t size = json_object_size(value);
+	const char *name;
+	json_t *hit;
+
+	if (!json_is_object(value) || size > TOTALS_NAMES)
+		return -EBADMSG;
+	ret->names = calloc(size + 1, sizeof(*ret->names));
+	if (!ret->names)
+		return -ENOMEM;
+	json_object_foreach(value, name, hit)
+	{
+		struct named_hit *named = &ret->names[ret->count];
+
+		if (!totals_name(name, strlen(name)) || take_hit(hit, 0, &named->hit))
+			return -EBADMSG;
+		strcpy(named->name, name);
+		ret->count++;
+	}
+	tally_sort(ret);
+	return 0;
+}
+
+/* [id, "packets", "bytes"]; the id, or -EBADMSG. */
+static int take_id(const json_t *item)
+{
+	const json_t *id = json_array_get(item, 0);
+	json_int_t number = json_integer_value(id);
+
+	if (!json_is_integer(id) || number < 1 || number >= (json_int_t)TOTALS_ENTRIES)
+		return -EBADMSG;
+	return (int)number;
+}
+
+/* Lists that are not mentioned begin at zero; @ret has room for the largest id that is. */
+static int take_base(const json_t *value, unsigned int slot, struct tally *ret)
+{
+	const json_t *item;
+	int largest = 0;
+	size_t i;
+
+	json_array_foreach(value, i, item)
+	{
+		int id = take_id(item);
+
+		if (id < 0)
+			return id;
+		largest = id > largest ? id : largest;
+	}
+	ret->base[slot] = calloc((size_t)largest + 1, sizeof(*ret->base[slot]));
+	if (!ret->base[slot])
+		return -ENOMEM;
+	ret->entries[slot] = (uint32_t)largest + 1;
+	json_array_foreach(value, i, item)
+	{
+		if (take_hit(item, 1, &ret->base[slot][take_id(item)]))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int take_bases(const json_t *value, struct tally *ret)
+{
+	int err = 0;
+
+	if (!json_is_array(value) || json_array_size(value) != SLOTS)
+		return -EBADMSG;
+	for (unsigned int slot = 0; slot < SLOTS && !err; slot++) {
+		const json_t *base = json_array_get(value, slot);
+
+		if (!json_is_array(base) || json_array_size(base) > TOTALS_ENTRIES)
+			return -EBADMSG;
+		err = take_base(base, slot, ret);
+	}
+	return err;
+}
+
+static void drop_bases(struct tally *tally)
+{
+	for (unsigned int slot = 0; slot < SLOTS; slot++) {
+		free(TAKE_PTR(tally->base[slot]));
+		tally->entries[slot] = 0;
+	}
+}
+
+int tally_read(const struct places *places, const char *boot, struct tally *ret)
+{
+	auto_buf struct buf text = { 0 };
+	auto_tally struct tally found = { 0 };
+	auto_json json_t *file = NULL;
+	const char *schema, *given;
+	int err = disk_read(places, TOTALS_FILE, TOTALS_MAX, &text);
+
+	if (err)
+		return err == -EFBIG ? -EBADMSG : err;
+	file = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+	schema = json_string_value(json_object_get(file, "schema"));
+	given = json_string_value(json_object_get(file, "boot"));
+	if (!schema || strcmp(schema, TOTALS_SCHEMA) || !given)
+		return -EBADMSG;
+	err = take_names(json_object_get(file, "retired"), &found)
+		      ?: take_bases(json_object_get(file, "bases"), &found);
+	if (err)
+		return err;
+	if (strcmp(given, boot))
+		drop_bases(&found); /* the counters have begun again */
+	*ret = found;
+	found = (struct tally){ 0 };
+	return 0;
+}
+
+static json_t *give_names(const struct tally *tally)
+{
+	auto_json json_t *names = json_object();
+
+	for (size_t i = 0; i < tally->count; i++) {
+		const struct named_hit *named = &tally->names[i];
+		json_t *hit =
+			json_pack("[oo]", give_u64(named->hit.packets), give_u64(named->hit.bytes));
+
+		if (json_object_set_new(names, named->name, hit))
+			return NULL;
+	}
+	return TAKE_PTR(names);
+}
+
+static json_t *give_base(const struct hit *base, uint32_t entries)
+{
+	auto_json json_t *list = json_array();
+
+	for (uint32_t id = 1; id < entries; id++) {
+		json_t *item;
+
+		if (!base[id].packets && !base[id].bytes)
+			continue;
+		item = json_pack("[ioo]", (int)id, give_u64(base[id].packets),
+				 give_u64(base[id].bytes));
+		if (json_array_append_new(list, item))
+			return NULL;
+	}
+	return TAKE_PTR(list);
+}
+
+static json_t *give_bases(const struct tally *tally)
+{
+	auto_json json_t *bases = json_array();
+
+	for (unsigned int slot = 0; slot < SLOTS; slot++) {
+		if (json_array_append_new(bases,
+					  give_base(tally->base[slot], tally->entries[slot])))
+			return NULL;
+	}
+	return TAKE_PTR(bases);
+}
+
+int tally_write(const struct places *places, const char *boot, const struct tally *tally)
+{
+	auto_json json_t *file = json_object();
+	autofree char *text = NULL;
+
+	if (json_object_set_new(file, "schema", json_string(TOTALS_SCHEMA)) ||
+	    json_object_set_new(file, "boot", json_string(boot)) ||
+	    json_object_set_new(file, "retired", give_names(tally)) ||
+	    json_object_set_new(file, "bases", give_bases(tally)))
+		return -ENOMEM;
+	text = json_dumps(file, JSON_COMPACT);
+	return text ? disk_write(places, TOTALS_FILE, text, strlen(text)) : -ENOMEM;
+}
+
+int tally_keep_damaged(const struct places *places)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	int err = disk_path(places, TOTALS_FILE, from) ?: disk_path(places, TOTALS_KEPT, to);
+
+	if (err)
+		return err;
+	if (rename(from, to) && errno != ENOENT)
+		return -errno;
+	return file_sync_directory(to);
+}
