@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "policy/policy.h"
 #include "store/disk.h"
 
 #define NAME_ROOM 96
@@ -52,13 +53,16 @@ int store_image_read(const struct places *places, const uint8_t digest[32],
 {
 	auto_buf struct buf content = { 0 };
 	auto_image struct image_file found = { 0 };
+	struct named_text file;
 	char name[NAME_ROOM];
-	int err =
-		disk_read(places, name_of("images", digest, "img", name), FILE_MAX_IMAGE, &content);
+	int err;
 
+	name_of("images", digest, "img", name);
+	err = disk_read(places, name, FILE_MAX_IMAGE, &content);
 	if (err)
 		return err;
-	err = image_load(name, content.data, content.len, limits, &found, diag);
+	file = (struct named_text){ name, content.data, content.len };
+	err = image_load(&file, limits, &found, diag);
 	if (!err)
 		err = check_name(name, &found.image, digest, diag);
 	if (err)
