@@ -11,25 +11,21 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "policy/image_name.h"
 #include "policy/policy.h"
 
 #define POINTS_MAX 50
 #define PROTECT_NAME "protect"
 
-struct name {
-	const char *text;
-	uint32_t len;
-};
-
 /* What is summed up while the records are gone through. */
 struct list_sums {
-	struct name *names; /* one per record */
-	struct name families[LIMIT_FAMILIES];
+	struct image_name *names; /* one per record */
+	struct image_name families[LIMIT_FAMILIES];
 	uint64_t prefixes, protects;
 	uint32_t lists, family_count;
 };
 
-static bool is_name(const struct name *name)
+static bool is_name(const struct image_name *name)
 {
 	for (uint32_t i = 0; i < name->len; i++) {
 		char c = name->text[i];
@@ -43,40 +39,32 @@ static bool is_name(const struct name *name)
 }
 
 /* Reads a name of list @id; an empty one where there is none that may be shown. */
-static struct name take_name(struct check *check, uint32_t id, uint32_t offset, uint32_t len)
+static struct image_name take_name(struct check *check, uint32_t id, uint32_t offset, uint32_t len)
 {
 	const struct section *names = check->sections[SECTION_NAMES];
-	struct name name = { "", 0 };
+	struct image_name name = { "", 0, id };
 
 	if (!names || offset >= names->count || len > names->count - offset) {
 		refuse(check, "image_name", "list %" PRIu32 ": its name is outside section names",
 		       id);
 		return name;
 	}
-	name = (struct name){ (const char *)check_line(check, names->first) + offset, len };
+	name = (struct image_name){ (const char *)check_line(check, names->first) + offset, len,
+				    id };
 	if (is_name(&name))
 		return name;
 	refuse(check, "image_name",
 	       "list %" PRIu32 ": its name is not made of 1 to %u of [a-z0-9._-]", id,
 	       POLICY_NAME_MAX);
-	return (struct name){ "", 0 };
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	const struct name *first = a, *second = b;
-	uint32_t len = first->len < second->len ? first->len : second->len;
-	int order = len ? memcmp(first->text, second->text, len) : 0;
-
-	return order ? order : (first->len > second->len) - (first->len < second->len);
+	return (struct image_name){ "", 0, id };
 }
 
 /* Counters follow the name, so it has to be the only one. */
-static void check_unique(struct check *check, struct name *names, uint32_t count)
+static void check_unique(struct check *check, struct image_name *names, uint32_t count)
 {
-	qsort(names, count, sizeof(*names), compare_names);
+	qsort(names, count, sizeof(*names), image_name_order);
 	for (uint32_t i = 1; i < count; i++) {
-		if (names[i].len && !compare_names(&names[i], &names[i - 1]))
+		if (names[i].len && !image_name_order(&names[i], &names[i - 1]))
 			refuse(check, "image_name", "two lists are called '%.*s'",
 			       (int)names[i].len, names[i].text);
 	}
@@ -85,7 +73,7 @@ static void check_unique(struct check *check, struct name *names, uint32_t count
 static void check_family(struct check *check, struct list_sums *sums, uint32_t id,
 			 const struct list_record *list)
 {
-	struct name name, *family;
+	struct image_name name, *family;
 
 	if (list->action != ACTION_SCORE) {
 		if (list->family || list->points || list->family_len || list->family_name)
@@ -104,13 +92,13 @@ static void check_family(struct check *check, struct list_sums *sums, uint32_t i
 	}
 	family = &sums->families[list->family];
 	if (list->family < sums->family_count) {
-		if (compare_names(family, &name) != 0)
+		if (image_name_order(family, &name) != 0)
 			refuse(check, "image_list", "list %" PRIu32 ": family %u has two names", id,
 			       list->family);
 		return;
 	}
 	for (uint32_t i = 0; i < sums->family_count; i++) {
-		if (name.len && !compare_names(&sums->families[i], &name))
+		if (name.len && !image_name_order(&sums->families[i], &name))
 			refuse(check, "image_list", "list %" PRIu32 ": its family has two numbers",
 			       id);
 	}
@@ -119,7 +107,7 @@ static void check_family(struct check *check, struct list_sums *sums, uint32_t i
 }
 
 static void check_action(struct check *check, uint32_t id, const struct list_record *list,
-			 const struct name *name)
+			 const struct image_name *name)
 {
 	bool last = id == check_items(check, SECTION_LISTS);
 	bool protects =
@@ -241,7 +229,7 @@ static void check_names_end(struct check *check)
 int check_lists(struct check *check)
 {
 	uint32_t count = check_items(check, SECTION_LISTS);
-	autofree struct name *names = calloc(count + 1, sizeof(*names));
+	autofree struct image_name *names = calloc(count + 1, sizeof(*names));
 	struct list_sums sums = { .names = names };
 
 	if (!names)
