@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What verbs that touch a running instance share: opening or making it, its lock, the audit log.
+ * What goes wrong here is said here.
+ */
+#ifndef STANCH_CMD_LIVE_H
+#define STANCH_CMD_LIVE_H
+
+#include "cmd/cmd.h"
+#include "dataplane/dataplane.h"
+
+#define LIVE_LOCK_MS 10000 /* how long a command waits for the one before it */
+
+/* live_open - the running instance. Returns EXIT_DONE or the exit code. */
+int live_open(const struct options *options, struct instance **ret);
+/* live_create - the same; made when there is none. */
+int live_create(const struct options *options, struct instance **ret);
+/* live_open_failed - say why instance_open() or instance_create() gave @error. */
+int live_open_failed(const struct options *options, int error, struct diag *diag);
+/* live_lock - state folders and the lock, held while @ret_fd is open. */
+int live_lock(const struct options *options, int *ret_fd);
+/*
+ * live_record - append @record (stolen) to the audit log. A failure is said as a warning, for
+ * those who may not be stopped by it; returns 0 or -errno.
+ */
+int live_record(const struct options *options, json_t *record);
+
+/*
+ * live_image - the image in @slot, copied from the kernel and checked. Returns 0; -ENOENT for an
+ * empty slot; -EBADMSG when its bytes are no image that the loaded program should judge by. Says
+ * nothing.
+ */
+int live_image(const struct instance *instance, unsigned int slot, struct image_file *ret);
+
+/*
+ * stored_generation - the stored image of a generation that was once live, by the audit log.
+ * Returns -ENOENT when there is none; -EBADMSG, -EINVAL with problems in @diag. Says nothing.
+ */
+int stored_generation(const struct options *options, uint64_t generation,
+		      const struct limits *limits, struct image_file *ret, struct diag *diag);
+
+#endif
