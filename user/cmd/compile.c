@@ -50,7 +50,10 @@ static int write_image(const struct options *options, const char *path, const st
 				 "%s exists and is no image; remove it first, or write elsewhere",
 				 path);
 	err = file_write_atomic(target ? target : path, image->bytes, size_of(image), usual_mode());
-	return err ? say_errno(options, err, path) : EXIT_DONE;
+	if (!err)
+		return EXIT_DONE;
+	return say_error(options, exit_code_of(err) == EXIT_DENIED ? EXIT_DENIED : EXIT_FAILED,
+			 "%s: %s", path, say_reason(err));
 }
 
 static int say_compiled(const struct options *options, const char *output,
