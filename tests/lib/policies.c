@@ -35,6 +35,8 @@ uint16_t make_list(struct made *made, enum action action, enum match match, cons
 			       .match = match,
 			       .points = points };
 	assert_non_null(list->name);
+	if (!policy->mode)
+		policy->mode = MODE_ENFORCE; /* as every policy has one */
 	return (uint16_t)policy->list_count;
 }
 
