@@ -142,8 +142,8 @@ int twin_stage(struct twin *twin, const struct image_file *image, unsigned int s
 int twin_command(struct twin *twin, unsigned int slot, enum mode mode, uint16_t kills);
 /*
  * twin_run - one frame through the program (BPF_PROG_TEST_RUN). @ret_action: XDP action, may be
- * NULL. Returns 0; -EINVAL for a frame that the kernel cannot run (under 14 bytes, over a page:
- * longer ones are run with their first bytes only... see twin.c).
+ * NULL. Returns 0; -EINVAL for a frame that the kernel cannot run: under 14 bytes, or more than it
+ * has buffers for (about 70 kB). Long frames are run in several buffers, headers in the first.
  */
 int twin_run(struct twin *twin, const void *frame, uint32_t len, struct judged *ret,
 	     uint32_t *ret_action);

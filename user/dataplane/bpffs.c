@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pins as files: a bpffs of our own, folders, and pins that appear in one step. The kernel keeps
+ * dots in names for itself, so what is being built carries a `+`, which no instance name has.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "dataplane/inside.h"
+
+#define GROUP "stanch"
+#define ASIDE "+new"
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* Observers are members of this group. Without it, or without the right to give, owners only. */
+static void give_to_group(const char *path)
+{
+	struct group group, *found = NULL;
+	char text[4096];
+
+	if (getgrnam_r(GROUP, &group, text, sizeof(text), &found) || !found)
+		return;
+	if (chown(path, -1, group.gr_gid))
+		return;
+}
+
+int bpffs_folder(const char *path)
+{
+	if (mkdir(path, 0750))
+		return errno == EEXIST ? 0 : -errno;
+	if (chmod(path, 0750)) /* whatever the umask */
+		return -errno;
+	give_to_group(path);
+	return 0;
+}
+
+/* @path and every folder above it that is missing. */
+static int make_folders(const char *path)
+{
+	char folder[PATH_MAX];
+	char *slash = folder;
+	int r = 0;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	while (!r && (slash = strchr(slash + 1, '/'))) {
+		*slash = '\0';
+		r = bpffs_folder(folder);
+		*slash = '/';
+	}
+	return r ? r : bpffs_folder(folder);
+}
+
+static int is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs))
+		return -errno;
+	return (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+int bpffs_mount(const struct places *places, struct diag *diag)
+{
+	int r = is_bpffs(places->bpf);
+
+	if (r == -ENOENT) {
+		r = make_folders(places->bpf);
+		r = r ? r : is_bpffs(places->bpf);
+	}
+	if (r > 0)
+		return 0;
+	if (!r && mount("bpf", places->bpf, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0750"))
+		r = -errno;
+	if (!r && chmod(places->bpf, 0750))
+		r = -errno;
+	if (!r) {
+		give_to_group(places->bpf);
+		return 0;
+	}
+	diag_add(diag, NULL, "bpffs", "%s: no bpffs is mounted there and none can be: %s",
+		 places->bpf, strerror(-r));
+	return r;
+}
+
+static int pin_path(const char *folder, const char *name, char ret[PATH_MAX])
+{
+	int len = snprintf(ret, PATH_MAX, "%s/%s", folder, name);
+
+	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int bpffs_pin(int fd, const char *folder, const char *name, mode_t mode)
+{
+	char path[PATH_MAX], aside[PATH_MAX], aside_name[PIN_NAME + sizeof(ASIDE)];
+	int r;
+
+	snprintf(aside_name, sizeof(aside_name), "%s" ASIDE, name);
+	r = pin_path(folder, name, path);
+	r = r ? r : pin_path(folder, aside_name, aside);
+	if (r)
+		return r;
+	unlink(aside); /* of somebody who was killed here */
+	if (bpf_obj_pin(fd, aside))
+		return -errno;
+	if (chmod(aside, mode))
+		r = -errno;
+	give_to_group(aside);
+	if (!r && rename(aside, path))
+		r = -errno;
+	if (r)
+		unlink(aside);
+	return r;
+}
+
+int bpffs_get(const char *folder, const char *name)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
+	char path[PATH_MAX];
+	int fd = pin_path(folder, name, path);
+
+	if (fd)
+		return fd;
+	fd = bpf_obj_get(path);
+	if (fd == -EACCES)
+		fd = bpf_obj_get_opts(path, &opts);
+	return fd;
+}
+
+int bpffs_unpin(const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	int r = pin_path(folder, name, path);
+
+	if (!r && unlink(path))
+		r = -errno;
+	return r;
+}
+
+int bpffs_each(const char *folder, int (*fn)(void *context, const char *name), void *context)
+{
+	cleanup(close_dir) DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while (!r && (entry = readdir(dir))) {
+		if (*entry->d_name != '.')
+			r = fn(context, entry->d_name);
+	}
+	return r;
+}
+
+static int unpin_one(void *context, const char *name)
+{
+	return bpffs_unpin(context, name);
+}
+
+int bpffs_empty(const char *folder)
+{
+	int r = bpffs_each(folder, unpin_one, (void *)folder);
+
+	if (r == -ENOENT)
+		return 0;
+	if (!r && rmdir(folder))
+		r = -errno;
+	return r;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An instance is a folder of pins. It is built beside its place and renamed into it when whole, so
+ * that whoever dies on the way leaves only what the next one throws away. Knows no interface.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dataplane/slots.h"
+#include "policy/policy.h"
+
+/* Readers are in the group; ring buffers are read by moving a mark, so `events` is writable. */
+const struct pin_kind pin_kinds[PINS] = {
+	[PIN_CONTROL] = { "control", "control", 0640 },
+	[PIN_SLOTS] = { "slots", "slots", 0640 },
+	[PIN_SLOT_INFO] = { "slot_info", "slot_info", 0640 },
+	[PIN_COUNTERS] = { "counters", "counters", 0640 },
+	[PIN_HITS] = { "hits", "hits", 0640 },
+	[PIN_BUDGET] = { "budget", "budget", 0640 },
+	[PIN_EVENTS] = { "events", "events", 0660 },
+	[PIN_SEED] = { "seed", "seed", 0600 },
+	[PIN_LIMITS] = { "limits", ".rodata.limits", 0640 },
+};
+
+/* ---- opening ---- */
+
+static struct instance *instance_new(const struct places *places)
+{
+	struct instance *instance = calloc(1, sizeof(*instance));
+
+	if (!instance)
+		return NULL;
+	instance->places = *places;
+	for (int i = 0; i < PINS; i++)
+		instance->maps[i] = -1;
+	instance->program = instance->mark = -1;
+	return instance;
+}
+
+void instance_close(struct instance **instance)
+{
+	if (!*instance)
+		return;
+	for (int i = 0; i < PINS; i++)
+		close_fd(&(*instance)->maps[i]);
+	close_fd(&(*instance)->program);
+	close_fd(&(*instance)->mark);
+	free(*instance);
+	*instance = NULL;
+}
+
+static int open_pin(const struct instance *instance, const char *name, int *ret, struct diag *diag)
+{
+	int fd = bpffs_get(instance->places.pins, name);
+
+	if (fd >= 0) {
+		*ret = fd;
+		return 0;
+	}
+	if (fd == -ENOENT)
+		return -ENODATA;
+	diag_add(diag, NULL, "pin", "%s/%s: %s", instance->places.pins, name, strerror(-fd));
+	return fd;
+}
+
+static int open_pins(struct instance *instance, struct diag *diag)
+{
+	int r = 0;
+
+	for (int i = 0; i < PINS && !r; i++) {
+		r = open_pin(instance, pin_kinds[i].name, &instance->maps[i], diag);
+		if (i == PIN_SEED && r == -EACCES)
+			r = 0; /* not for readers */
+	}
+	r = r ? r : open_pin(instance, PIN_PROGRAM, &instance->program, diag);
+	return r ? r : open_pin(instance, PIN_MARK, &instance->mark, diag);
+}
+
+static int read_limits(struct instance *instance, struct diag *diag)
+{
+	int fd = instance->maps[PIN_LIMITS];
+	uint32_t zero = 0;
+
+	if (map_value_size(fd) != sizeof(instance->limits) ||
+	    bpf_map_lookup_elem(fd, &zero, &instance->limits)) {
+		diag_add(diag, NULL, "limits", "instance `%s` does not say what it has room for",
+			 instance->places.instance);
+		return -EPROTO;
+	}
+	return limits_agree(&instance->limits, "the running instance", diag);
+}
+
+/* The shape of the live maps, before anything in them is believed. */
+static int check_shapes(const struct instance *instance, struct diag *diag)
+{
+	const struct {
+		enum pin pin;
+		uint32_t size, entries;
+	} shapes[] = {
+		{ PIN_CONTROL, sizeof(uint64_t), CONTROL_ENTRIES },
+		{ PIN_SLOTS, sizeof(uint32_t), SLOTS + 1 },
+		{ PIN_SLOT_INFO, sizeof(struct slot_info), SLOTS },
+		{ PIN_COUNTERS, sizeof(struct counter), COUNTERS },
+		{ PIN_HITS, sizeof(struct hit), SLOTS * (instance->limits.lists + 2) },
+		{ PIN_BUDGET, sizeof(struct event_budget), LIMIT_REASONS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		int fd = instance->maps[shapes[i].pin];
+
+		if (map_value_size(fd) == shapes[i].size && map_entries(fd) == shapes[i].entries)
+			continue;
+		diag_add(diag, NULL, "map_shape",
+			 "pin `%s` of instance `%s` is %u values of %u bytes, not %u of %u",
+			 pin_kinds[shapes[i].pin].name, instance->places.instance, map_entries(fd),
+			 map_value_size(fd), shapes[i].entries, shapes[i].size);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* -ENODATA: it is there, but pins are missing. */
+static int open_whole(const struct places *places, struct instance **ret, struct diag *diag)
+{
+	auto_instance struct instance *instance = instance_new(places);
+	int r;
+
+	if (!instance)
+		return -ENOMEM;
+	if (access(places->pins, X_OK)) {
+		r = errno == ENOTDIR ? -ENOENT : -errno;
+		if (r != -ENOENT)
+			diag_add(diag, NULL, "pin", "%s: %s", places->pins, strerror(-r));
+		return r;
+	}
+	r = open_pins(instance, diag);
+	r = r ? r : read_limits(instance, diag);
+	r = r ? r : check_shapes(instance, diag);
+	if (!r)
+		*ret = TAKE_PTR(instance);
+	return r;
+}
+
+static int say_incomplete(const struct places *places, struct diag *diag)
+{
+	diag_add(diag, NULL, "incomplete", "instance `%s` is incomplete: pins are missing in %s",
+		 places->instance, places->pins);
+	return -EPROTO;
+}
+
+int instance_open(const struct places *places, struct instance **ret, struct diag *diag)
+{
+	int r = open_whole(places, ret, diag);
+
+	return r == -ENODATA ? say_incomplete(places, diag) : r;
+}
+
+int instance_map_fd(const struct instance *instance, const char *name)
+{
+	for (int i = 0; i < PINS; i++) {
+		if (!strcmp(pin_kinds[i].name, name))
+			return instance->maps[i] < 0 ? -EACCES : instance->maps[i];
+	}
+	return -ENOENT;
+}
+
+const struct limits *instance_limits(const struct instance *instance)
+{
+	return &instance->limits;
+}
+
+/* Ids of maps are not used again within a boot, until four billion were. */
+int instance_identity(const struct instance *instance, char *ret)
+{
+	char boot[37] = "";
+	autofclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || fread(boot, 1, sizeof(boot) - 1, file) != sizeof(boot) - 1)
+		return -EIO;
+	snprintf(ret, INSTANCE_IDENTITY, "%s-%u", boot, map_id(instance->maps[PIN_CONTROL]));
+	return 0;
+}
+
+/* ---- making ---- */
+
+static int pin_object(const struct object *object, const char *folder, struct diag *diag)
+{
+	int r = 0;
+
+	for (int i = 0; i < PINS && !r; i++)
+		r = bpffs_pin(object_map_fd(object, pin_kinds[i].map), folder, pin_kinds[i].name,
+			      pin_kinds[i].mode);
+	r = r ? r : bpffs_pin(object_program_fd(object, "stanch"), folder, PIN_PROGRAM, 0640);
+	r = r ? r : bpffs_pin(object_program_fd(object, "mark"), folder, PIN_MARK, 0640);
+	return r ? refused(diag, "pin", r, "pinning maps and programs") : 0;
+}
+
+static int load_object(const char *folder, struct diag *diag)
+{
+	auto_object struct object object = { 0 };
+	int r = object_open(false, &object, diag);
+
+	r = r ? r : object_load(&object, diag);
+	return r ? r : pin_object(&object, folder, diag);
+}
+
+static int fill_seed(const struct instance *instance)
+{
+	uint8_t seed[32];
+	uint32_t zero = 0;
+
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	return bpf_map_update_elem(instance->maps[PIN_SEED], &zero, seed, BPF_ANY) ? -errno : 0;
+}
+
+/* Generation 0 passes everything. */
+static int stage_factory(const struct instance *instance, struct diag *diag)
+{
+	auto_image struct image_file image = { 0 };
+	auto_policy struct policy policy = { 0 };
+	int r;
+
+	policy_factory(&policy);
+	r = policy_compile(&policy, &instance->limits, &image, diag);
+	return r ? r : slot_put(instance, &image, 0, 0, diag);
+}
+
+static int set_word(const struct instance *instance)
+{
+	const struct word word = { .mode = MODE_ENFORCE };
+	uint64_t bits = word_pack(&word);
+	uint32_t key = CONTROL_WORD;
+
+	return bpf_map_update_elem(instance->maps[PIN_CONTROL], &key, &bits, BPF_ANY) ? -errno : 0;
+}
+
+static int build(const struct places *aside, struct instance **ret, struct diag *diag)
+{
+	auto_instance struct instance *instance = NULL;
+	int r = load_object(aside->pins, diag);
+
+	r = r ? r : instance_open(aside, &instance, diag);
+	r = r ? r : stage_factory(instance, diag);
+	if (r)
+		return r;
+	r = fill_seed(instance);
+	r = r ? r : set_word(instance);
+	if (r)
+		return refused(diag, "instance", r, "filling the maps of the instance");
+	*ret = TAKE_PTR(instance);
+	return 0;
+}
+
+static int aside_places(const struct places *places, struct places *ret)
+{
+	size_t len = strlen(places->pins);
+
+	*ret = *places;
+	if (len + sizeof("+new") > sizeof(ret->pins))
+		return -ENAMETOOLONG;
+	memcpy(ret->pins + len, "+new", sizeof("+new"));
+	return 0;
+}
+
+static int make(const struct places *places, struct instance **ret, struct diag *diag)
+{
+	auto_instance struct instance *instance = NULL;
+	struct places aside;
+	int r = aside_places(places, &aside);
+
+	r = r ? r : bpffs_empty(aside.pins); /* of somebody who was killed here */
+	r = r ? r : bpffs_folder(aside.pins);
+	if (r)
+		return refused(diag, "pin", r, aside.pins);
+	r = build(&aside, &instance, diag);
+	if (!r && rename(aside.pins, places->pins))
+		r = refused(diag, "pin", -errno, places->pins);
+	if (r) {
+		bpffs_empty(aside.pins);
+		return r;
+	}
+	instance->places = *places;
+	*ret = TAKE_PTR(instance);
+	return 0;
+}
+
+static bool is_link(const char *name)
+{
+	return !strncmp(name, "link-", 5) || !strncmp(name, "mark-", 5);
+}
+
+static int count_link(void *context, const char *name)
+{
+	*(unsigned int *)context += is_link(name);
+	return 0;
+}
+
+/* Pins are missing. With nothing attached there is nothing to lose. */
+static int clear_incomplete(const struct places *places, struct diag *diag)
+{
+	unsigned int links = 0;
+	int r = bpffs_each(places->pins, count_link, &links);
+
+	if (r)
+		return r;
+	return links ? say_incomplete(places, diag) : bpffs_empty(places->pins);
+}
+
+int instance_create(const struct places *places, struct instance **ret, struct diag *diag)
+{
+	int r = bpffs_mount(places, diag);
+
+	if (r)
+		return r;
+	r = open_whole(places, ret, diag);
+	if (r == -ENODATA) {
+		r = clear_incomplete(places, diag);
+		return r ? r : make(places, ret, diag);
+	}
+	return r == -ENOENT ? make(places, ret, diag) : r;
+}
+
+static int remove_link(void *context, const char *name)
+{
+	return is_link(name) ? link_remove(context, name) : 0;
+}
+
+int instance_destroy(const struct places *places)
+{
+	int r = bpffs_each(places->pins, remove_link, (void *)places->pins);
+
+	if (r && r != -ENOENT)
+		return r;
+	return bpffs_empty(places->pins);
+}
