@@ -26,8 +26,8 @@ const struct limits limits_builtin = {
 	.families = LIMIT_FAMILIES,
 	.vlan_tags = LIMIT_VLAN_TAGS,
 	.ext_headers = LIMIT_EXT_HEADERS,
-	.reasons = LIMIT_REASONS,
-	.stages = LIMIT_STAGES,
+	.reasons = REASONS,
+	.stages = STAGES,
 	.slots = SLOTS,
 };
 
