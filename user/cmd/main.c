@@ -32,6 +32,36 @@ const struct verb verbs[] = {
 	  "  --lists    all lists, not only the first twenty\n"
 	  "  --ranges   every range of addresses with the lists that it is on",
 	  cmd_inspect },
+	{ "apply", "POLICY|IMAGE",
+	  "check, stage, prove and swap in a policy, or change nothing\n\n"
+	  "With nothing attached this prepares what `attach` will run. The generation that was live\n"
+	  "becomes last-known-good.",
+	  cmd_apply },
+	{ "rollback", "[GENERATION]",
+	  "back to last-known-good, or to an older generation\n\n"
+	  "Without a number: one store, for which nothing but the control word is needed. With one:\n"
+	  "its stored image is staged and proved again like a new one. Mode and kill bits stay.",
+	  cmd_rollback },
+	{ "verify", "", "compare what the kernel judges by with what was staged and stored",
+	  cmd_verify },
+	{ "explain",
+	  "--src ADDRESS [--dst ADDRESS] [--proto tcp|udp|icmp|...] [--sport P] [--dport P]\n"
+	  "              [--flags FSRPAU] [--vlan N] [--policy POLICY | --generation N]",
+	  "what happens to a packet like this, and why\n\n"
+	  "A TCP SYN from port 40000 to port 443 unless said otherwise, to a documentation address.\n"
+	  "It is judged by what is live, with the operator's mode and kill bits, or else by that\n"
+	  "policy or generation.",
+	  cmd_explain },
+	{ "replay", "FILE.pcap [--policy POLICY | --generation N]",
+	  "judge every packet of a capture, one line each\n\n"
+	  "pcap or pcapng with Ethernet, raw IP or Linux cooked frames; `-` is standard input. A frame\n"
+	  "that was cut when it was captured is filled up with zeroes; where its headers were cut it\n"
+	  "is not judged. A `?` behind a verdict says that it would not be enforced.",
+	  cmd_replay },
+	{ "selftest", "",
+	  "does this kernel judge as it must?\n\n"
+	  "The conformance table, and golden packets of what is live. -v lists every packet.",
+	  cmd_selftest },
 	{ "help", "[VERB]", "list the verbs, or explain one", cmd_help },
 	{ "version", "", "say which stanch this is", cmd_version },
 	{ 0 },

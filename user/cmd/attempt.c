@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a checked image to the live generation, step by step. Until the store in the last step the
+ * live generation is untouched; what fails before it is taken back here. Knows no policy text.
+ */
+#include "cmd/attempt.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/describe.h"
+#include "store/store.h"
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void attempt_free(struct attempt *attempt)
+{
+	instance_close(&attempt->instance);
+	control_close(&attempt->control);
+	image_free(&attempt->image);
+	buf_free(&attempt->text);
+	diag_free(&attempt->diag);
+	json_decref(attempt->timings);
+	close_fd(&attempt->lock);
+}
+
+int attempt_refused(struct attempt *attempt, const char *message)
+{
+	return say_problems(attempt->options, message, &attempt->diag, EXIT_REFUSED);
+}
+
+/* Says what the data plane or the store reported, with its own words where it has some. */
+static int failed(struct attempt *attempt, int error, const char *what)
+{
+	if (attempt->diag.total)
+		return say_problems(attempt->options, what, &attempt->diag, exit_code_of(error));
+	return say_errno(attempt->options, error, what);
+}
+
+/* The word that the swap at the end must still find, and what it says is live. */
+static int step_look(struct attempt *attempt)
+{
+	int r = control_open(&attempt->options->places, &attempt->control);
+
+	if (r)
+		return failed(attempt, r, "the control word cannot be opened");
+	attempt->before = word_unpack(control_load(attempt->control, CONTROL_WORD));
+	if (attempt->before.provisional)
+		return say_error(attempt->options, EXIT_CONFLICT,
+				 "another generation is provisional; `stanch rollback` ends it");
+	r = slot_read(attempt->instance, attempt->before.live, &attempt->live);
+	if (r)
+		return failed(attempt, r, "the live slot cannot be read");
+	attempt->unchanged = attempt->live.lines &&
+			     !memcmp(attempt->live.digest, image_id(&attempt->image.image)->digest,
+				     sizeof(attempt->live.digest)) &&
+			     !slot_verify(attempt->instance, attempt->before.live);
+	return EXIT_DONE;
+}
+
+/* The audit log may have been lost while the kernel went on: its slots have numbers, too. */
+static int choose_generation(struct attempt *attempt)
+{
+	uint64_t next;
+	int r = audit_next_generation(&attempt->options->places, &next);
+
+	if (r)
+		return failed(attempt, r, "the audit log cannot be read");
+	for (unsigned int slot = 0; slot < SLOTS; slot++) {
+		struct slot_info info;
+
+		if (!slot_read(attempt->instance, slot, &info) && info.lines &&
+		    info.generation >= next)
+			next = info.generation + 1;
+	}
+	attempt->generation = next;
+	return EXIT_DONE;
+}
+
+/* An older generation that still sits in a slot of its own is staged over itself. */
+static int choose_slot(struct attempt *attempt)
+{
+	const struct word *word = &attempt->before;
+	int slot =
+		attempt->generation ? slot_find(attempt->instance, attempt->generation) : -ENOENT;
+
+	if (slot < 0 || slot == word->live || slot == word->good)
+		slot = slot_free(attempt->instance, word);
+	if (slot < 0)
+		return failed(attempt, slot, "no slot is free");
+	attempt->slot = (unsigned int)slot;
+	return EXIT_DONE;
+}
+
+/* What the lists of the generation in this slot counted goes on under their names. */
+static int retire(struct attempt *attempt)
+{
+	uint32_t entries = instance_limits(attempt->instance)->lists + 2;
+	autofree struct hit *hits = calloc(entries, sizeof(*hits));
+	auto_totals struct totals *totals = NULL;
+	auto_image struct image_file old = { 0 };
+	char identity[INSTANCE_IDENTITY];
+	int r;
+
+	if (!hits)
+		return -ENOMEM;
+	r = instance_identity(attempt->instance, identity);
+	if (!r)
+		r = totals_load(&attempt->options->places, identity, &totals);
+	if (!r)
+		r = hits_read(attempt->instance, attempt->slot, hits);
+	if (r)
+		return r;
+	r = live_image(attempt->instance, attempt->slot, &old);
+	if (r && r != -ENOENT && r != -EBADMSG) /* without one, nobody knows what was counted */
+		return r;
+	return totals_retire(totals, attempt->slot, old.bytes ? &old.image : NULL, hits, entries);
+}
+
+static int step_stage(struct attempt *attempt)
+{
+	int r, code = choose_slot(attempt);
+
+	if (code == EXIT_DONE && !attempt->generation)
+		code = choose_generation(attempt);
+	if (code != EXIT_DONE)
+		return code;
+	r = retire(attempt);
+	if (r)
+		return failed(attempt, r, "the hits of lists so far cannot be kept");
+	r = slot_stage(attempt->instance, &attempt->image, attempt->generation, attempt->slot,
+		       &attempt->diag);
+	if (r)
+		return failed(attempt, r, "the generation cannot be staged");
+	attempt->staged = true;
+	return EXIT_DONE;
+}
+
+static int step_prove(struct attempt *attempt)
+{
+	auto_twin struct twin *twin = NULL;
+	int r = twin_open(attempt->instance, &twin, &attempt->diag);
+
+	if (r)
+		return failed(attempt, r, "the generation cannot be proved");
+	r = prove_slot(twin, &attempt->image.image, attempt->slot, &attempt->proof, &attempt->diag);
+	if (r == -EBADMSG)
+		return attempt_refused(attempt, "refused: golden packets were judged wrongly");
+	return r ? failed(attempt, r, "the generation cannot be proved") : EXIT_DONE;
+}
+
+static int step_store(struct attempt *attempt)
+{
+	const struct places *places = &attempt->options->places;
+	const struct image *image = &attempt->image.image;
+	int r = store_image_write(places, image);
+
+	if (!r && attempt->text.len)
+		r = store_policy_write(places, image_id(image)->digest, attempt->text.data,
+				       attempt->text.len);
+	return r ? failed(attempt, r, "the image cannot be stored") : EXIT_DONE;
+}
+
+static void record_image(const struct attempt *attempt, json_t *record)
+{
+	const struct image *image = &attempt->image.image;
+	const struct image_counts *counts = image_counts(image);
+	char digest[DIGEST_TEXT];
+
+	json_object_set_new(record, "digest",
+			    json_string(digest_text(image_id(image)->digest, digest)));
+	json_object_set_new(record, "counts",
+			    json_pack("{sI,sI,sI,sI,sI}", "prefixes", (json_int_t)counts->prefixes,
+				      "lists", (json_int_t)counts->lists, "leaves",
+				      (json_int_t)counts->leaves, "protected",
+				      (json_int_t)counts->protects, "lines",
+				      (json_int_t)image_id(image)->lines));
+}
+
+/* The whole path, since nobody will know from where the command ran. */
+static void record_path(const struct attempt *attempt, json_t *record)
+{
+	autofree char *whole = realpath(attempt->path, NULL);
+
+	json_object_set_new(record, "policy", json_string(whole ? whole : attempt->path));
+}
+
+static json_t *problem_codes(const struct diag *diag)
+{
+	json_t *codes = json_array();
+
+	for (uint32_t i = 0; i < diag->stored; i++)
+		json_array_append_new(codes, json_string(diag->problems[i].code));
+	return codes;
+}
+
+static int record(struct attempt *attempt, const char *result)
+{
+	json_t *record = json_pack("{ss,ss}", "event", attempt->event, "result", result);
+
+	/* A refused policy uses up no number, and an unchanged one keeps the number that is live. */
+	if (attempt->unchanged)
+		json_object_set_new(record, "generation", json_u64(attempt->live.generation));
+	else if (attempt->staged)
+		json_object_set_new(record, "generation", json_u64(attempt->generation));
+	if (attempt->image.bytes)
+		record_image(attempt, record);
+	if (attempt->path)
+		record_path(attempt, record);
+	if (attempt->control) {
+		json_object_set_new(record, "previous", json_u64(attempt->live.generation));
+		json_object_set_new(record, "epoch", json_integer(attempt->before.epoch));
+	}
+	if (attempt->staged)
+		json_object_set_new(record, "slot", json_integer(attempt->slot));
+	json_object_set_new(record, "golden", json_integer(attempt->proof.packets));
+	json_object_set_new(record, "problem_count", json_u64(attempt->diag.total));
+	json_object_set_new(record, "problems", problem_codes(&attempt->diag));
+	json_object_set_new(record, "timings_us", json_deep_copy(attempt->timings));
+	attempt->recorded = true;
+	return live_record(attempt->options, record);
+}
+
+static int lost_race(struct attempt *attempt)
+{
+	return say_error(attempt->options, EXIT_CONFLICT,
+			 "somebody else changed what is live while this was being prepared");
+}
+
+/* The record comes first and must be durable; looking again before it keeps a lost race out of it. */
+static int step_swap(struct attempt *attempt)
+{
+	struct word now = word_unpack(control_load(attempt->control, CONTROL_WORD));
+	int r;
+
+	if (now.epoch != attempt->before.epoch)
+		return lost_race(attempt);
+	r = record(attempt, "applied");
+	if (r)
+		return failed(attempt, r, "nothing was changed: the audit log cannot be written");
+	r = control_swap(attempt->control, attempt->slot, attempt->before.epoch);
+	if (r == -ESTALE)
+		return lost_race(attempt);
+	if (r)
+		return failed(attempt, r, "the swap failed");
+	attempt->swapped = true;
+	return EXIT_DONE;
+}
+
+static const char *result_of(const struct attempt *attempt, int code)
+{
+	switch (code) {
+	case EXIT_DONE:
+		return attempt->unchanged ? "unchanged" : "applied";
+	case EXIT_REFUSED:
+		return "refused";
+	case EXIT_CONFLICT:
+		return "conflict";
+	default:
+		return "failed";
+	}
+}
+
+/* A name that is too long for its column goes on, nothing is cut. */
+static int run_step(struct attempt *attempt, const struct attempt_step *step)
+{
+	uint64_t start = now_ns(), spent;
+	int code = step->run(attempt);
+
+	spent = (now_ns() - start) / 1000;
+	json_object_set_new(attempt->timings, step->name, json_integer((json_int_t)spent));
+	if (code == EXIT_DONE)
+		say_progress(attempt->options, "%-8s %8.1f ms", step->name, (double)spent / 1000);
+	return code;
+}
+
+static void say_live(const struct attempt *attempt)
+{
+	const char *result = result_of(attempt, EXIT_DONE);
+	uint64_t generation = attempt->unchanged ? attempt->live.generation : attempt->generation;
+	json_t *document;
+
+	if (!attempt->options->json) {
+		if (attempt->unchanged)
+			say_text("unchanged: generation %llu is this policy already\n",
+				 (unsigned long long)generation);
+		else
+			say_text("generation %llu is live, %llu is last-known-good\n",
+				 (unsigned long long)generation,
+				 (unsigned long long)attempt->live.generation);
+		return;
+	}
+	document = json_pack("{ss,so,so}", "result", result, "generation", json_u64(generation),
+			     "previous", json_u64(attempt->live.generation));
+	record_image(attempt, document);
+	json_object_set_new(document, "golden", json_integer(attempt->proof.packets));
+	json_object_set_new(document, "timings_us", json_deep_copy(attempt->timings));
+	say_result(attempt->options, attempt->event, document);
+}
+
+/* Whatever was published for an attempt that came to nothing is taken back. */
+static void attempt_end(struct attempt *attempt, int code)
+{
+	int r = attempt->staged && !attempt->swapped
+			? slot_withdraw(attempt->instance, attempt->slot)
+			: 0;
+
+	if (r)
+		say_warning("slot %u could not be cleared: %s", attempt->slot, say_reason(r));
+	if (code != EXIT_DONE || !attempt->recorded)
+		record(attempt, result_of(attempt, code));
+	if (code == EXIT_DONE)
+		say_live(attempt);
+}
+
+int attempt_run(struct attempt *attempt, const struct attempt_step *first)
+{
+	static const struct attempt_step steps[] = {
+		{ "look", step_look },	 { "stage", step_stage }, { "prove", step_prove },
+		{ "store", step_store }, { "swap", step_swap },
+	};
+	int code = live_lock(attempt->options, &attempt->lock);
+
+	if (code != EXIT_DONE)
+		return code;
+	code = run_step(attempt, first);
+	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++)
+		if (code == EXIT_DONE && !attempt->unchanged)
+			code = run_step(attempt, &steps[i]);
+	attempt_end(attempt, code);
+	return code;
+}

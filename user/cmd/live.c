@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What verbs that touch a running instance share. Decides nothing about packets or policies. */
+#include "cmd/live.h"
+
+#include <errno.h>
+
+#include "store/store.h"
+
+int live_open_failed(const struct options *options, int error, struct diag *diag)
+{
+	const char *name = options->places.instance;
+
+	if (error == -ENOENT)
+		return say_error(options, EXIT_NO_SUCH,
+				 "there is no instance `%s`: neither attach nor apply made one",
+				 name);
+	if (error == -EPROTO)
+		return say_problems(options, "the instance was made by another build", diag,
+				    EXIT_REFUSED);
+	if (diag->total)
+		return say_problems(options, "the instance cannot be used", diag,
+				    exit_code_of(error));
+	return say_errno(options, error, "the instance cannot be used");
+}
+
+int live_open(const struct options *options, struct instance **ret)
+{
+	auto_diag struct diag diag = { 0 };
+	int r = instance_open(&options->places, ret, &diag);
+
+	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
+}
+
+int live_create(const struct options *options, struct instance **ret)
+{
+	auto_diag struct diag diag = { 0 };
+	int r = instance_create(&options->places, ret, &diag);
+
+	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
+}
+
+int live_lock(const struct options *options, int *ret_fd)
+{
+	pid_t holder = 0;
+	int r = store_prepare(&options->places);
+
+	if (r)
+		return say_errno(options, r, options->places.state);
+	r = store_lock(&options->places, LIVE_LOCK_MS, &holder);
+	if (r == -EBUSY)
+		return say_error(options, EXIT_CONFLICT,
+				 "another command is at work on instance `%s`: process %d",
+				 options->places.instance, (int)holder);
+	if (r < 0)
+		return say_errno(options, r, options->places.lock);
+	*ret_fd = r;
+	return EXIT_DONE;
+}
+
+int live_record(const struct options *options, json_t *record)
+{
+	int r = audit_append(&options->places, record);
+
+	if (r)
+		say_warning("the audit log could not be written: %s", say_reason(r));
+	return r;
+}
+
+int live_image(const struct instance *instance, unsigned int slot, struct image_file *ret)
+{
+	auto_image struct image_file raw = { 0 };
+	auto_diag struct diag diag = { 0 };
+	int r = slot_copy(instance, slot, &raw);
+
+	if (!r)
+		r = image_check("slot", raw.bytes, (size_t)raw.image.lines * LINE_SIZE,
+				instance_limits(instance), &diag);
+	if (r)
+		return r == -EINVAL ? -EBADMSG : r;
+	*ret = raw;
+	raw = (struct image_file){ 0 };
+	return 0;
+}

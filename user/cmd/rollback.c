@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rollback: back to last-known-good with one store, for which the control word is enough; or to an
+ * older generation, whose stored image goes through the same steps as a new one.
+ */
+#include <errno.h>
+
+#include "cmd/args.h"
+#include "cmd/attempt.h"
+
+/* What can be known about the generations that a store moves between. */
+struct move {
+	struct word before;
+	struct slot_info from, to;
+	bool known; /* the rest of the instance could be read */
+};
+
+/*
+ * Is the target there and whole? An instance that cannot be opened must not stop a rollback: the
+ * program itself passes every packet when a slot is empty or damaged.
+ */
+static int look(const struct options *options, struct move *move)
+{
+	auto_instance struct instance *instance = NULL;
+	auto_diag struct diag diag = { 0 };
+	int r = instance_open(&options->places, &instance, &diag);
+
+	if (r) {
+		say_warning("the generations could not be looked at: %s", say_reason(r));
+		return EXIT_DONE;
+	}
+	r = slot_check(instance, move->before.good);
+	if (r)
+		return say_error(options, EXIT_REFUSED,
+				 "refused: the last-known-good slot %u is %s; nothing was changed",
+				 move->before.good, r == -ENOENT ? "empty" : "damaged");
+	move->known = !slot_read(instance, move->before.live, &move->from) &&
+		      !slot_read(instance, move->before.good, &move->to);
+	return EXIT_DONE;
+}
+
+static json_t *generation_json(const struct move *move, const struct slot_info *info)
+{
+	return move->known ? json_u64(info->generation) : json_null();
+}
+
+static void record_move(const struct options *options, const struct move *move, const char *result)
+{
+	live_record(options, json_pack("{ss,ss,so,so,si,si}", "event", "rollback", "result", result,
+				       "generation", generation_json(move, &move->to), "previous",
+				       generation_json(move, &move->from), "slot",
+				       move->before.good, "epoch", move->before.epoch));
+}
+
+static void say_move(const struct options *options, const struct move *move, bool moved)
+{
+	if (options->json)
+		say_result(options, "rollback",
+			   json_pack("{ss,so,so}", "result", moved ? "applied" : "unchanged",
+				     "generation", generation_json(move, &move->to), "previous",
+				     generation_json(move, &move->from)));
+	else if (!moved)
+		say_text("nothing to roll back: what is live is last-known-good\n");
+	else if (move->known)
+		say_text("rolled back: generation %llu -> %llu\n",
+			 (unsigned long long)move->from.generation,
+			 (unsigned long long)move->to.generation);
+	else
+		say_text("rolled back: slot %u -> %u\n", move->before.live, move->before.good);
+}
+
+static int to_last_known_good(const struct options *options)
+{
+	auto_control struct control *control = NULL;
+	struct move move = { 0 };
+	int code, r = control_open(&options->places, &control);
+
+	if (r)
+		return live_open_failed(options, r, &(struct diag){ 0 });
+	move.before = word_unpack(control_load(control, CONTROL_WORD));
+	if (move.before.live == move.before.good && !move.before.provisional) {
+		say_move(options, &move, false);
+		return EXIT_DONE;
+	}
+	code = look(options, &move);
+	if (code != EXIT_DONE) {
+		record_move(options, &move, "refused");
+		return code;
+	}
+	r = control_rollback(control, &move.before);
+	if (r)
+		return say_errno(options, r, "the rollback failed");
+	say_move(options, &move, true);
+	record_move(options, &move, "applied");
+	return EXIT_DONE;
+}
+
+static int load_stored(struct attempt *attempt)
+{
+	int r, code = live_open(attempt->options, &attempt->instance);
+
+	if (code != EXIT_DONE)
+		return code;
+	r = stored_generation(attempt->options, attempt->generation,
+			      instance_limits(attempt->instance), &attempt->image, &attempt->diag);
+	if (r == -ENOENT)
+		return say_error(attempt->options, EXIT_NO_SUCH,
+				 "there is no stored generation %llu",
+				 (unsigned long long)attempt->generation);
+	if (r == -EBADMSG || r == -EINVAL)
+		return attempt_refused(attempt, "refused, nothing was changed");
+	return r ? say_errno(attempt->options, r, "the stored image cannot be read") : EXIT_DONE;
+}
+
+int cmd_rollback(const struct options *options, int argc, char **argv)
+{
+	static const struct args args = { .max = 1 };
+	static const struct attempt_step first = { "check", load_stored };
+	auto_attempt struct attempt attempt = ATTEMPT(options, "rollback");
+	int at = args_parse(options, argc, argv, &args);
+
+	if (at < 0)
+		return EXIT_USAGE;
+	if (at == argc)
+		return to_last_known_good(options);
+	if (!args_number(options, "a generation", argv[at], UINT64_MAX, &attempt.generation))
+		return EXIT_USAGE;
+	return attempt_run(&attempt, &first);
+}
