@@ -16,8 +16,8 @@ const char *const conformance_side_names[SIDES] = {
 };
 
 /*
- * Documentation addresses only (RFC 5737, RFC 3849). `tricks` lists one host in the two IPv6 forms
- * that IPv4 addresses are written in; the other hosts are listed as IPv4 alone.
+ * Documentation addresses only (RFC 5737, RFC 3849). `tricks` lists one host in the IPv6 form of an
+ * IPv4 address that a list may have; the other hosts are listed as IPv4 alone.
  */
 #define CONFORMANCE_POLICY(inner)                              \
 	"version: 1\n"                                         \
@@ -30,7 +30,7 @@ const char *const conformance_side_names[SIDES] = {
 	"    entries: [203.0.113.0/24, '2001:db8:bad::/48']\n" \
 	"  - name: tricks\n"                                   \
 	"    action: drop\n"                                   \
-	"    entries: ['::ffff:cb00:714d/128', '2002:cb00:714d::/48']\n"
+	"    entries: ['2002:cb00:714d::/48']\n"
 
 static const char *const policies[SETTINGS] = {
 	[SETTING_PLAIN] = CONFORMANCE_POLICY("false"),
