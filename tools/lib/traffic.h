@@ -85,12 +85,15 @@ int traffic_sender_open(const char *dev, const uint8_t dst_mac[6], const struct 
 void traffic_sender_close(struct traffic_sender **sender);
 /*
  * traffic_send - run until a bound of @pace. May be called again: numbers go on.
- * -ENETUNREACH when not one of the first frames left the interface.
+ * -ENETUNREACH when the first frames did not leave the interface.
  */
 int traffic_send(struct traffic_sender *sender, const struct traffic_pace *pace,
 		 struct traffic_report *ret);
 /* traffic_sent - packets of one flow so far; may be read while another thread sends. */
 uint64_t traffic_sent(const struct traffic_sender *sender, uint32_t flow);
+
+/* traffic_mac - an interface's own address, for whoever sends to it. */
+int traffic_mac(const char *dev, uint8_t ret[6]);
 
 /* ---- arrive.c: counted in the kernel ---- */
 struct traffic_counter;

@@ -82,12 +82,15 @@ static int grow(struct arrivals *a, uint64_t seq)
 	return 0;
 }
 
+/*
+ * Stamping begins a moment after it was asked for; packets before that carry the time at which they
+ * were read, which may be later than the stamps of those behind them.
+ */
 static void note_time(struct arrivals *a, uint64_t now)
 {
 	if (a->last_ns && now > a->last_ns && now - a->last_ns > a->tally.gap_ns)
 		a->tally.gap_ns = now - a->last_ns;
-	if (now > a->last_ns)
-		a->last_ns = now;
+	a->last_ns = now;
 }
 
 static int note(struct arrivals *a, uint64_t seq, uint64_t now)

@@ -11,6 +11,8 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -48,6 +50,22 @@ static int read_link(const char *dev, struct link_count *ret)
 	}
 	freeifaddrs(all);
 	return r;
+}
+
+int traffic_mac(const char *dev, uint8_t ret[6])
+{
+	struct ifreq request = { 0 };
+	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(dev) >= sizeof(request.ifr_name))
+		return -EINVAL;
+	strcpy(request.ifr_name, dev);
+	if (ioctl(fd, SIOCGIFHWADDR, &request))
+		return -errno;
+	memcpy(ret, request.ifr_hwaddr.sa_data, 6);
+	return 0;
 }
 
 /* Spreads the flows over the schedule as their shares say, each as evenly as it goes. */
@@ -244,8 +262,8 @@ static int keep_pace(struct traffic_sender *sender, const struct traffic_pace *p
 			continue;
 		probed = true;
 		r = read_link(sender->dev, &after);
-		if (!r && after.left == before->left)
-			r = -ENETUNREACH;
+		if (!r && after.left - before->left < (ret->sent + 1) / 2)
+			r = -ENETUNREACH; /* what left was not ours */
 	}
 	return r;
 }
