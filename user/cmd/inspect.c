@@ -2,11 +2,11 @@
 /* `stanch inspect`: what is in an image, down to the ranges of its tables. */
 #include "cmd.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "args.h"
 #include "describe.h"
+#include "words.h"
 
 #define LISTS_SHOWN 20u /* without --lists */
 
@@ -110,7 +110,7 @@ static json_t *leaf_json(const struct image *image, uint32_t id)
 	return ret;
 }
 
-static const char *address_text(enum table table, uint64_t hi, uint64_t lo, char *out)
+static const char *first_text(enum table table, uint64_t hi, uint64_t lo, char *out)
 {
 	bool v6 = table == TABLE_V6_SRC || table == TABLE_V6_DST;
 	unsigned char bytes[16];
@@ -120,7 +120,7 @@ static const char *address_text(enum table table, uint64_t hi, uint64_t lo, char
 		bytes[i] = (unsigned char)(hi >> (56 - 8 * i));
 		bytes[8 + i] = (unsigned char)(lo >> (56 - 8 * i));
 	}
-	return inet_ntop(v6 ? AF_INET6 : AF_INET, bytes, out, INET6_ADDRSTRLEN);
+	return address_text(v6 ? 6 : 4, bytes, out);
 }
 
 static void print_leaf(const struct image *image, uint32_t id)
@@ -137,9 +137,9 @@ static int take_range(void *context, uint64_t hi, uint64_t lo, uint32_t leaf)
 {
 	struct ranges *ranges = context;
 	const char *table = section_names[SECTION_V4_SRC + ranges->table];
-	char address[INET6_ADDRSTRLEN];
+	char address[ADDRESS_TEXT];
 
-	address_text(ranges->table, hi, lo, address);
+	first_text(ranges->table, hi, lo, address);
 	if (ranges->array) {
 		json_t *lists = leaf_json(ranges->image, leaf);
 

@@ -32,6 +32,11 @@ const struct verb verbs[] = {
 	  "  --lists    all lists, not only the first twenty\n"
 	  "  --ranges   every range of addresses with the lists that it is on",
 	  cmd_inspect },
+	{ "diff", "[--exit-code] A B",
+	  "say what changes between two policies, images, or what is live\n\n"
+	  "A and B are files, or `live`: the generation that judges now. Settings, lists by name and\n"
+	  "ranges of addresses are compared, not text. With --exit-code a difference is exit code 10.",
+	  cmd_diff },
 	{ "apply", "POLICY|IMAGE",
 	  "check, stage, prove and swap in a policy, or change nothing\n\n"
 	  "With nothing attached this prepares what `attach` will run. The generation that was live\n"
@@ -42,6 +47,11 @@ const struct verb verbs[] = {
 	  "Without a number: one store, for which nothing but the control word is needed. With one:\n"
 	  "its stored image is staged and proved again like a new one. Mode and kill bits stay.",
 	  cmd_rollback },
+	{ "history", "[-n N|--number N] [--verify]",
+	  "show the audit log, newest first\n\n"
+	  "  -n N       that many records (20)\n"
+	  "  --verify   read all of it and check its chain, show nothing",
+	  cmd_history },
 	{ "verify", "", "compare what the kernel judges by with what was staged and stored",
 	  cmd_verify },
 	{ "explain",
@@ -62,6 +72,24 @@ const struct verb verbs[] = {
 	  "does this kernel judge as it must?\n\n"
 	  "The conformance table, and golden packets of what is live. -v lists every packet.",
 	  cmd_selftest },
+	{ "mode", "[enforce|monitor|bypass] [--break-glass on|off]",
+	  "show or set the operator's mode\n\n"
+	  "The more permissive of this and of the policy's mode is effective. It stays through apply\n"
+	  "and rollback. Break-glass stands above both: while it is on, nothing is judged.",
+	  cmd_mode },
+	{ "kill", "STAGE...|all|--list",
+	  "switch judging stages off\n\n"
+	  "A killed stage drops and flags nothing. `all` means also those of a later version. The\n"
+	  "guard and the allow lists are no stages: they stay.",
+	  cmd_kill },
+	{ "unkill", "STAGE...|all", "switch judging stages on again", cmd_unkill },
+	{ "stats", "[--by verdict|reason|list] [-a|--all]",
+	  "show the exact counters\n\n"
+	  "A list's numbers belong to its name and go on across generations. Rows without a packet\n"
+	  "are shown with --all.",
+	  cmd_stats },
+	{ "capacity", "", "show how full every table is, and the memory of the slots",
+	  cmd_capacity },
 	{ "help", "[VERB]", "list the verbs, or explain one", cmd_help },
 	{ "version", "", "say which stanch this is", cmd_version },
 	{ 0 },

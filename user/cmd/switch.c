@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What mode, kill and unkill share. Must not need the programs, the generations or the disk. */
+#include "switch.h"
+
+#include <stanch/reasons.h>
+#include <string.h>
+
+#include "live.h"
+
+int switch_open(const struct options *options, struct control **ret)
+{
+	struct diag none = { 0 };
+	int err = control_open(&options->places, ret);
+
+	return err ? live_open_failed(options, err, &none) : EXIT_DONE;
+}
+
+const char *mode_text(unsigned int mode)
+{
+	return mode < MODES ? mode_names[mode] : mode_names[MODE_BYPASS];
+}
+
+static void stage_text(unsigned int stage, char *out, size_t size)
+{
+	if (stage < STAGES)
+		snprintf(out, size, "%s", stage_names[stage]);
+	else
+		snprintf(out, size, "stage-%u", stage);
+}
+
+json_t *kills_json(uint16_t kills)
+{
+	json_t *ret = json_array();
+	unsigned int stage;
+	char name[16];
+
+	for (stage = 0; stage < LIMIT_STAGES; stage++) {
+		if (!(kills >> stage & 1))
+			continue;
+		stage_text(stage, name, sizeof(name));
+		json_array_append_new(ret, json_string(name));
+	}
+	return ret;
+}
+
+const char *kills_text(uint16_t kills, char *out)
+{
+	unsigned int stage;
+	char name[16];
+
+	if (kills == WORD_KILL_MASK || !kills)
+		return kills ? "all" : "none";
+	*out = '\0';
+	for (stage = 0; stage < LIMIT_STAGES; stage++) {
+		if (!(kills >> stage & 1))
+			continue;
+		stage_text(stage, name, sizeof(name));
+		strcat(strcat(out, *out ? " " : ""), name);
+	}
+	return out;
+}
