@@ -137,6 +137,21 @@ test:
 	tools/install build test lint
 	$(MAKE) --no-print-directory -j$$(nproc) check
 
+## conformance: every row of the packet table, in the kernel and natively, beside xdp-filter (root)
+conformance: $(B)/tools/conformance
+	$(MAKE) --no-print-directory SAN=1 build/san/tools/conformance
+	tools/conformance.sh $(B)
+
+BENCH := $(B)/tests/bench/packets
+$(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
+-include $(BENCH:=.d)
+
+## bench: nanoseconds per packet by class, as ratios to a bare counting drop (root)
+bench: $(BENCH) $(B)/tests/bench/bare.bpf.o
+	tests/bench/run $(B)
+
 ## clean: remove everything that was built
 clean:
 	rm -rf build
@@ -151,4 +166,4 @@ san-programs:
 	$(MAKE) --no-print-directory SAN=1 unit-programs
 unit-programs: $(UNIT)
 
-.PHONY: all unit bpf e2e outage san check test san-programs unit-programs clean help
+.PHONY: all unit bpf e2e outage san check test san-programs unit-programs clean help conformance bench

@@ -89,7 +89,7 @@ static int ask_peer(struct run *run, struct frame *frame, char *ret)
 
 	if (bpf_prog_test_run_opts(run->peer, &opts))
 		return -errno;
-	*ret = opts.retval == 1 ? 'D' : opts.retval == 2 ? 'P' : '?'; /* XDP_DROP, XDP_PASS */
+	*ret = opts.retval < 4 ? "ADPT"[opts.retval] : '?'; /* by enum xdp_action */
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static int run_table(struct run *run)
 	if (run->peer >= 0)
 		printf("; the peer: %u of %u otherwise than required here", run->peer_wrong,
 		       run->peer_packets);
-	printf("\n(D drop, P pass; the peer knows no lists of other actions and no port protection)\n");
+	printf("\n(D drop, P pass, A aborted; the peer knows no lists of other actions and no port protection)\n");
 	return 0;
 }
 

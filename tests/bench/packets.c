@@ -101,7 +101,8 @@ static int stage_policy(struct bench *bench, struct diag *diag)
 	auto_image struct image_file image = { 0 };
 	auto_control struct control *control = NULL;
 	uint16_t epoch;
-	int r = policy_parse("bench", policy_text, strlen(policy_text), NULL, NULL, &policy, diag);
+	const struct named_text text = { "bench", policy_text, sizeof(policy_text) - 1 };
+	int r = policy_parse(&text, NULL, NULL, &policy, diag);
 
 	if (!r)
 		r = policy_compile(&policy, instance_limits(bench->instance), &image, diag);
