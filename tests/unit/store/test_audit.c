@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "store/audit_chain.h"
+
 #define LOG "audit.jsonl"
 #define TORN "audit.torn"
 
@@ -243,6 +245,67 @@ static void every_changed_byte_of_the_log_is_found(void **state)
 	}
 }
 
+/* Last byte of the third record, then its newline. */
+static void after_damage_at_the_end_the_numbers_go_on(void **state)
+{
+	auto_buf struct buf log = { 0 };
+
+	(void)state;
+	make_log(3, &log);
+	for (size_t back = 1; back <= 2; back++) {
+		auto_buf struct buf after = { 0 };
+		const char *last;
+
+		log.data[log.len - back] ^= 0x01;
+		put_file(in_state(LOG), log.data, log.len);
+		log.data[log.len - back] ^= 0x01;
+		assert_int_equal(append("next", 9), 0);
+		get_file(in_state(LOG), &after);
+		assert_int_equal(lines_in(&after, after.len), 4);
+		last = (char *)memrchr(after.data, '\n', after.len - 1) + 1;
+		assert_memory_equal(last, "{\"seq\":4,", 9);
+	}
+}
+
+static void a_line_of_another_log_is_found(void **state)
+{
+	auto_buf struct buf log = { 0 }, other = { 0 };
+	size_t half;
+
+	(void)state;
+	make_log(2, &log);
+	assert_int_equal(unlink(in_state(LOG)), 0);
+	assert_int_equal(append("other", 1), 0);
+	assert_int_equal(append("other", 2), 0);
+	get_file(in_state(LOG), &other);
+	half = (size_t)((char *)memchr(other.data, '\n', other.len) - other.data) + 1;
+	log.len = (size_t)((char *)memchr(log.data, '\n', log.len) - log.data) + 1;
+	assert_int_equal(buf_append(&log, other.data + half, other.len - half), 0);
+	put_file(in_state(LOG), log.data, log.len);
+	assert_int_equal(count(NULL), -EBADMSG);
+}
+
+/* Sealed as it must be, behind the right line: only the number is wrong. */
+static void a_number_that_does_not_follow_is_found(void **state)
+{
+	auto_buf struct buf log = { 0 };
+	json_t *record;
+	char prev[CHAIN_HEX];
+
+	(void)state;
+	make_log(1, &log);
+	chain_digest(log.data, log.len - 1, prev);
+	for (int seq = 1; seq <= 3; seq++) {
+		log.len = (size_t)((char *)memchr(log.data, '\n', log.len) - log.data) + 1;
+		record = json_pack("{siss}", "seq", seq, "prev", prev);
+		assert_int_equal(chain_seal(record, &log), 0);
+		assert_int_equal(buf_append(&log, "\n", 1), 0);
+		json_decref(record);
+		put_file(in_state(LOG), log.data, log.len);
+		assert_int_equal(count(NULL), seq == 2 ? 2 : -EBADMSG);
+	}
+}
+
 static void lines_that_are_missing_doubled_or_exchanged_are_found(void **state)
 {
 	static const int orders[][4] = { { 1, 2, 3 }, { 0, 2, 3 }, { 0, 1, 3 }, { 0, 0, 1, 2 },
@@ -354,6 +417,9 @@ int main(void)
 		store_test(every_torn_log_is_read_repaired_and_goes_on),
 		store_test(torn_ends_add_up_in_one_file),
 		store_test(every_changed_byte_of_the_log_is_found),
+		store_test(after_damage_at_the_end_the_numbers_go_on),
+		store_test(a_line_of_another_log_is_found),
+		store_test(a_number_that_does_not_follow_is_found),
 		store_test(lines_that_are_missing_doubled_or_exchanged_are_found),
 		store_test(what_is_no_log_of_ours_is_refused_and_left_alone),
 		store_test(generations_only_grow_whatever_was_written),

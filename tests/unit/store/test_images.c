@@ -96,7 +96,7 @@ static void every_damaged_byte_and_every_cut_of_a_stored_image_is_found(void **s
 		auto_diag struct diag diag = { 0 };
 
 		broken = made;
-		broken.bytes[0][at] ^= 0x10;
+		broken.bytes[at / LINE_SIZE][at % LINE_SIZE] ^= 0x10;
 		put_file(image_path(), broken.bytes, size);
 		assert_int_equal(store_image_read(&places, digest(), &limits_builtin, &back, &diag),
 				 -EBADMSG);
