@@ -27,7 +27,6 @@
 #define SO_RCVMARK 75
 #endif
 
-#define WHOLE 13 /* pins of an instance with nothing attached */
 #define DEV "veth-rig"
 #define FLAG_POLICY                                     \
 	"version: 1\n"                                  \
@@ -126,7 +125,7 @@ static void attach_twice_then_detach_twice(void **state)
 
 	assert_int_equal(attach(instance, DEV, ATTACH_NATIVE, &diag), 0);
 	assert_int_not_equal(xdp_program(DEV), 0);
-	assert_int_equal(rig_pins(rig), WHOLE + 2);
+	assert_int_equal(rig_pins(rig), RIG_WHOLE + 2);
 	assert_int_equal(attach(instance, DEV, ATTACH_GENERIC, &diag), 1);
 	listed(instance, &is);
 	assert_string_equal(is.name, DEV);
@@ -135,7 +134,7 @@ static void attach_twice_then_detach_twice(void **state)
 	assert_false(is.gone);
 	assert_int_equal(detach_interface(instance, DEV, &diag), 0);
 	assert_int_equal(xdp_program(DEV), 0);
-	assert_int_equal(rig_pins(rig), WHOLE);
+	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 	assert_int_equal(detach_interface(instance, DEV, &diag), 1);
 	assert_int_equal(detach_interface(instance, "nosuch", &diag), -ENODEV);
 	assert_int_equal(diag.total, 0);
@@ -154,7 +153,7 @@ static void generic_is_only_what_was_asked_for(void **state)
 	assert_int_equal(detach_interface(instance, DEV, &diag), 0);
 	assert_int_equal(attach_interface(instance, "lo", ATTACH_NATIVE, &diag), -EOPNOTSUPP);
 	assert_true(rig_has(&diag, "no_native"));
-	assert_int_equal(rig_pins(rig), WHOLE);
+	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 	assert_int_equal(attach(instance, "lo", ATTACH_GENERIC, &diag), 0);
 	assert_int_equal(attach_interface(instance, "nosuch", ATTACH_NATIVE, &diag), -ENODEV);
 }
@@ -182,7 +181,7 @@ static void a_stranger_is_named_and_stays(void **state)
 		assert_non_null(strstr(problem.problems[0].message, "stranger"));
 	}
 	assert_int_equal(xdp_program(DEV), there);
-	assert_int_equal(rig_pins(rig), WHOLE);
+	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 	assert_int_equal(bpf_xdp_detach(if_nametoindex(DEV), 0, NULL), 0);
 	assert_int_equal(attach(instance, DEV, ATTACH_NATIVE, &diag), 0);
 	assert_int_equal(bpf_xdp_attach(if_nametoindex(DEV), stranger, 0, NULL), -EBUSY);
@@ -206,7 +205,7 @@ static void an_interface_that_was_deleted_is_told_and_attached_anew(void **state
 	listed(instance, &is);
 	assert_false(is.gone);
 	assert_string_equal(is.name, DEV);
-	assert_int_equal(rig_pins(rig), WHOLE + 2);
+	assert_int_equal(rig_pins(rig), RIG_WHOLE + 2);
 }
 
 /* The same number again: the pin has the name that the new one needs. */
@@ -257,7 +256,7 @@ static void dead_attachments_are_detached_from_anywhere(void **state)
 	}
 	assert_true(is.gone);
 	assert_int_equal(detach_attachment(instance, &is, &diag), 0);
-	assert_int_equal(rig_pins(rig), WHOLE);
+	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 }
 
 static void an_interface_that_moved_is_not_taken_for_another(void **state)
