@@ -11,10 +11,11 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 VERSION  := 0.1.0
 PREFIX   ?= /usr
 
-WARN     := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Werror
+WARN     := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Werror \
+	-Wno-unused-function -Wno-unknown-pragmas
 CPPFLAGS := -Iinclude -Iuser -I$(B)/bpf -D_GNU_SOURCE -DSTANCH_VERSION='"$(VERSION)"'
 OPT      ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN_FLAGS) -Wno-unused-function
+CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN_FLAGS)
 LIBS     := -lbpf -lelf -lz -lyaml -ljansson -lsodium -lpcap
 BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-function \
 	-Wno-unused-parameter -Wno-pass-failed -Iinclude -Ibpf -idirafter /usr/include/$(shell uname -m)-linux-gnu
@@ -107,6 +108,14 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 # What the tests find in their environment.
 export STANCH := $(abspath $(B)/stanch)
 export BUILD  := $(abspath $(B))
+export LINT_FLAGS := $(CPPFLAGS) -std=gnu11 $(WARN)
+
+## lint: the house rules as programs, see tools/lint; each rule is tested by tests/lint
+lint: $(SKEL) $(TOOL_SKEL)
+	tests/run tools/lint $(wildcard tests/lint/*.bats)
+
+lint-flags:
+	@echo '$(subst ','\'',$(LINT_FLAGS))'
 
 ## unit: tests of single functions; no privileges
 unit: $(UNIT)
@@ -128,9 +137,9 @@ outage: all $(OUTAGE_C)
 san:
 	$(MAKE) --no-print-directory SAN=1 unit
 
-## check: unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
+## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
 check: all $(PROGRAMS) $(SAN_UNIT)
-	tests/run $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
+	tests/run tools/lint $(wildcard tests/lint/*.bats) $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
 
 ## test: install what is missing, then check (root)
 test:
@@ -152,14 +161,6 @@ $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 bench: $(BENCH) $(B)/tests/bench/bare.bpf.o
 	tests/bench/run $(B)
 
-MAN_SRC  := $(wildcard man/*.scd)
-## man: the manual pages, in $(B)/man
-man: $(MAN_SRC:man/%.scd=$(B)/man/%)
-
-$(B)/man/%: man/%.scd
-	@mkdir -p $(@D)
-	scdoc < $< > $@
-
 ## clean: remove everything that was built
 clean:
 	rm -rf build
@@ -174,4 +175,4 @@ san-programs:
 	$(MAKE) --no-print-directory SAN=1 unit-programs
 unit-programs: $(UNIT)
 
-.PHONY: all man unit bpf e2e outage san check test san-programs unit-programs clean help conformance bench
+.PHONY: all lint lint-flags unit bpf e2e outage san check test san-programs unit-programs clean help conformance bench

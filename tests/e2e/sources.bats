@@ -64,7 +64,7 @@ refused_json() {
 	with_list
 	chmod 0000 "$DIR/list"
 	STANCH="setpriv --reuid=65534 --regid=65534 --clear-groups $DIR/stanch"
-	stanch() { timeout 20 $STANCH "$@"; }
+	stanch() { timeout 20 "$STANCH" "$@"; }
 	refused "$DIR/p.yaml" "p.yaml:3:" "cannot read list: permission denied"
 	chmod 0000 "$DIR/p.yaml"
 	refused "$DIR/p.yaml" "p.yaml: cannot read it: Permission denied"

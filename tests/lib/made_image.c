@@ -224,7 +224,7 @@ static const struct list_record lists[] = {
 	  .first = { 192, 0, 2 },
 	  .last = { 192, 0, 2 } },
 };
-_Static_assert(sizeof(lists) == MADE_LIST_COUNT * LINE_SIZE, "one record per list");
+_Static_assert(sizeof(lists) / LINE_SIZE == MADE_LIST_COUNT, "one record per list");
 
 void made_seal(struct made_image *made)
 {

@@ -61,7 +61,7 @@ int traffic_mac(const char *dev, uint8_t ret[6])
 		return -errno;
 	if (strlen(dev) >= sizeof(request.ifr_name))
 		return -EINVAL;
-	strcpy(request.ifr_name, dev);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", dev);
 	if (ioctl(fd, SIOCGIFHWADDR, &request))
 		return -errno;
 	memcpy(ret, request.ifr_hwaddr.sa_data, 6);
@@ -158,7 +158,7 @@ int traffic_sender_open(const char *dev, const uint8_t dst_mac[6], const struct 
 		return -ENOMEM;
 	if (!count || count > TRAFFIC_FLOWS || strlen(dev) >= sizeof(sender->dev))
 		return -EINVAL;
-	strcpy(sender->dev, dev);
+	snprintf(sender->dev, sizeof(sender->dev), "%s", dev);
 	sender->bpf = traffic_bpf__open();
 	if (!sender->bpf)
 		return -errno;

@@ -24,7 +24,7 @@ const char *action_name(unsigned int action)
 
 const char *digest_text(const uint8_t digest[32], char *out)
 {
-	unsigned int i;
+	size_t i;
 
 	for (i = 0; i < 32; i++)
 		snprintf(out + 2 * i, 3, "%02x", digest[i]);

@@ -176,7 +176,7 @@ static int replay_file(struct replay *replay, const struct trial_choice *choice,
 	code = trial_open(replay->options, choice, &replay->trial);
 	if (code != EXIT_DONE)
 		return code;
-	strcpy(replay->generation, "null");
+	snprintf(replay->generation, sizeof(replay->generation), "%s", "null");
 	if (replay->trial.numbered)
 		snprintf(replay->generation, sizeof(replay->generation), "\"%llu\"",
 			 (unsigned long long)replay->trial.generation);

@@ -23,7 +23,7 @@ static int search_record(void *context, json_t *record)
 
 	if (generation && result && digest && !strcmp(generation, search->generation) &&
 	    !strcmp(result, "applied") && strlen(digest) == DIGEST_TEXT - 1)
-		strcpy(search->digest, digest);
+		snprintf(search->digest, sizeof(search->digest), "%s", digest);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ json_t *kills_json(uint16_t kills)
 const char *kills_text(uint16_t kills, char *out)
 {
 	unsigned int stage;
+	size_t len = 0;
 	char name[16];
 
 	if (kills == WORD_KILL_MASK || !kills)
@@ -55,7 +56,7 @@ const char *kills_text(uint16_t kills, char *out)
 		if (!(kills >> stage & 1))
 			continue;
 		stage_text(stage, name, sizeof(name));
-		strcat(strcat(out, *out ? " " : ""), name);
+		len += (size_t)snprintf(out + len, KILLS_TEXT - len, "%s%s", len ? " " : "", name);
 	}
 	return out;
 }

@@ -57,7 +57,7 @@ int proto_number(const char *text)
 	for (unsigned int i = 0; i < ARRAY_SIZE(protos); i++)
 		if (!strcmp(protos[i].name, text))
 			return protos[i].number;
-	if (!digits || digits > 3 || text[digits] || atoi(text) > 255)
+	if (!digits || digits > 3 || text[digits] || strtol(text, NULL, 10) > 255)
 		return -1;
-	return atoi(text);
+	return (int)strtol(text, NULL, 10);
 }

@@ -100,16 +100,19 @@ int table_prefixes(const struct policy *policy, enum table table, struct prefix 
 
 	for (uint32_t i = 0; i < policy->prefix_count; i++)
 		count += belongs(policy, &policy->prefixes[i], table);
-	if (count) {
-		items = reallocarray(NULL, count, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
+	if (!count) {
+		*ret = NULL;
+		*ret_count = 0;
+		return 0;
 	}
+	items = reallocarray(NULL, count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
 	count = 0;
 	for (uint32_t i = 0; i < policy->prefix_count; i++)
 		if (belongs(policy, &policy->prefixes[i], table))
 			items[count++] = policy->prefixes[i];
-	if (count && sort_prefixes(&items, count))
+	if (sort_prefixes(&items, count))
 		return -ENOMEM;
 	*ret = TAKE_PTR(items);
 	*ret_count = count;

@@ -174,7 +174,7 @@ static void step_fragment(struct builder *b, uint16_t arg)
 		return;
 	}
 	extension(b, PROTO_FRAGMENT, 8, 0);
-	put16(b->frame.bytes + b->last + 2, offset << 3 | !!(arg & IP_MORE_FRAGMENTS));
+	put16(b->frame.bytes + b->last + 2, offset << 3 | (arg & IP_MORE_FRAGMENTS ? 1 : 0));
 }
 
 /* Hop-by-hop and destination options hold one PadN that fills them. */
@@ -232,7 +232,7 @@ static void step_tcp(struct builder *b, uint16_t arg)
 	tcp[12] = (5 + words) << 4;
 	tcp[13] = arg & 0xff;
 	put16(tcp + 14, 0xffff);
-	memset(tcp + 20, 1, words * 4);
+	memset(tcp + 20, 1, (size_t)words * 4);
 	if (words)
 		memcpy(tcp + 20, "\x02\x04\x05\xb4", 4); /* maximum segment size 1460 */
 }

@@ -211,7 +211,7 @@ int parse_duplicates(struct parse *parse, uint32_t index, const struct origin *o
 
 /* ---- conflicts ---- */
 
-#define GROUPS (PARSE_FAMILIES * MATCHES)
+#define GROUPS ((size_t)PARSE_FAMILIES * MATCHES)
 
 /* GROUPS for a list that scores nothing, or whose points were refused. */
 static uint32_t group_of(const struct parse *parse, uint32_t index)

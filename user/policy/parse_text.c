@@ -58,7 +58,7 @@ static bool is_control(const char *at, const char *end, uint32_t code)
 
 static const char *find_control(const char *text, const char *end)
 {
-	uint32_t code;
+	uint32_t code = 0;
 
 	while (text < end) {
 		if (*text >= 0x20 && *text < 0x7f) {

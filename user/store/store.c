@@ -61,7 +61,7 @@ static int make_path(const char *path)
 
 	if (strlen(path) >= sizeof(part))
 		return -ENAMETOOLONG;
-	strcpy(part, path);
+	snprintf(part, sizeof(part), "%s", path);
 	for (slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		err = access(part, F_OK) ? make_folder(part) : 0;

@@ -82,7 +82,7 @@ const struct named_hit *tally_find(const struct tally *tally, const char *name)
 
 	if (!tally->count || strlen(name) > POLICY_NAME_MAX)
 		return NULL;
-	strcpy(key.name, name);
+	snprintf(key.name, sizeof(key.name), "%s", name);
 	return bsearch(&key, tally->names, tally->count, sizeof(key), compare_names);
 }
 

@@ -66,7 +66,7 @@ static int take_names(json_t *value, struct tally *ret)
 
 		if (!totals_name(name, strlen(name)) || take_hit(hit, 0, &named->hit))
 			return -EBADMSG;
-		strcpy(named->name, name);
+		snprintf(named->name, sizeof(named->name), "%s", name);
 		ret->count++;
 	}
 	tally_sort(ret);

@@ -25,7 +25,7 @@ static const char *in_folder(const char *name)
 {
 	static char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_in_range(snprintf(path, sizeof(path), "%s/%s", folder, name), 1, sizeof(path) - 1);
 	return path;
 }
 
