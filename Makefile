@@ -161,6 +161,14 @@ $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 bench: $(BENCH) $(B)/tests/bench/bare.bpf.o
 	tests/bench/run $(B)
 
+MAN_SRC  := $(wildcard man/*.scd)
+## man: the manual pages, in $(B)/man
+man: $(MAN_SRC:man/%.scd=$(B)/man/%)
+
+$(B)/man/%: man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
 ## clean: remove everything that was built
 clean:
 	rm -rf build
@@ -175,4 +183,4 @@ san-programs:
 	$(MAKE) --no-print-directory SAN=1 unit-programs
 unit-programs: $(UNIT)
 
-.PHONY: all lint lint-flags unit bpf e2e outage san check test san-programs unit-programs clean help conformance bench
+.PHONY: all lint lint-flags man unit bpf e2e outage san check test san-programs unit-programs clean help conformance bench

@@ -110,8 +110,7 @@ static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 	s->judgement.reason = REASON_META_FAILED;
 }
 
-SEC("xdp.frags")
-int stanch(struct xdp_md *ctx)
+static __always_inline int run(struct xdp_md *ctx)
 {
 	struct passage s = { .slot = SLOT_NONE };
 	struct command command;
@@ -133,6 +132,23 @@ int stanch(struct xdp_md *ctx)
 	if (twin)
 		report_judged(&s);
 	return s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+}
+
+SEC("xdp.frags")
+int stanch(struct xdp_md *ctx)
+{
+	return run(ctx);
+}
+
+/*
+ * For generic mode, where the kernel makes every packet linear for a program that knows no frags.
+ * For one that does it copies the packet (since Linux 6.9) and forgets how long the link header is:
+ * tc programs, ours included, then see packets that begin at the network header.
+ */
+SEC("xdp")
+int stanch_generic(struct xdp_md *ctx)
+{
+	return run(ctx);
 }
 
 /* Turns the record into a mark, as the generation that judged the packet says. */

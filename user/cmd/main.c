@@ -83,6 +83,8 @@ const struct verb verbs[] = {
 	  "guard and the allow lists are no stages: they stay.",
 	  cmd_kill },
 	{ "unkill", "STAGE...|all", "switch judging stages on again", cmd_unkill },
+	{ "status", "", "show what the instance does, and what must not be overlooked",
+	  cmd_status },
 	{ "stats", "[--by verdict|reason|list] [-a|--all]",
 	  "show the exact counters\n\n"
 	  "A list's numbers belong to its name and go on across generations. Rows without a packet\n"
@@ -90,6 +92,11 @@ const struct verb verbs[] = {
 	  cmd_stats },
 	{ "capacity", "", "show how full every table is, and the memory of the slots",
 	  cmd_capacity },
+	{ "doctor", "[IFACE...]",
+	  "look for what would keep stanch from working here\n\n"
+	  "Kernel, privileges, places, memory, clocks, the group stanch, and interfaces: those named,\n"
+	  "or every one that is up. Each finding comes with its remedy; with findings it exits 1.",
+	  cmd_doctor },
 	{ "help", "[VERB]", "list the verbs, or explain one", cmd_help },
 	{ "version", "", "say which stanch this is", cmd_version },
 	{ 0 },

@@ -3,7 +3,6 @@
  * Pins as files: a bpffs of our own, folders, and pins that appear in one step. The kernel keeps
  * dots in names for itself, so what is being built carries a `+`, which no instance name has.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,12 +17,6 @@
 
 #define GROUP "stanch"
 #define ASIDE "+new"
-
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 /* Observers are members of this group. Without it, or without the right to give, owners only. */
 static void give_to_group(const char *path)
@@ -151,7 +144,7 @@ int bpffs_unpin(const char *folder, const char *name)
 
 int bpffs_each(const char *folder, int (*fn)(void *context, const char *name), void *context)
 {
-	cleanup(close_dir) DIR *dir = opendir(folder);
+	autoclosedir DIR *dir = opendir(folder);
 	struct dirent *entry;
 	int r = 0;
 

@@ -6,6 +6,7 @@
 #ifndef STANCH_DATAPLANE_INSIDE_H
 #define STANCH_DATAPLANE_INSIDE_H
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include <bpf/bpf.h>
@@ -13,6 +14,13 @@
 
 #include "base/cleanup.h"
 #include "dataplane/dataplane.h"
+
+static inline void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+#define autoclosedir cleanup(close_dir)
 
 /* Maps in the order in which they are pinned. `judged` belongs to a twin and has no pin. */
 enum pin {
@@ -28,22 +36,23 @@ enum pin {
 	PINS,
 };
 
+enum program { PROGRAM_NATIVE, PROGRAM_GENERIC, PROGRAM_MARK, PROGRAMS };
+
 struct pin_kind {
 	const char *name; /* of the pin */
-	const char *map; /* in the object */
+	const char *object; /* what it is called in the object */
 	mode_t mode;
 };
 extern const struct pin_kind pin_kinds[PINS];
+extern const struct pin_kind program_kinds[PROGRAMS];
 
-#define PIN_PROGRAM "prog-stanch"
-#define PIN_MARK "prog-mark"
 #define PIN_NAME 64 /* bytes of the longest name of a pin */
 
 struct instance {
 	struct places places;
 	struct limits limits;
 	int maps[PINS]; /* read-only ones for readers; -1 what this user may not open */
-	int program, mark;
+	int programs[PROGRAMS];
 };
 
 /* ---- bpffs.c: pins as files ---- */
@@ -61,10 +70,6 @@ int bpffs_unpin(const char *folder, const char *name);
 int bpffs_each(const char *folder, int (*fn)(void *context, const char *name), void *context);
 /* bpffs_empty - remove a folder and the pins in it. 0 when there is none. */
 int bpffs_empty(const char *folder);
-
-/* ---- link.c: pinned links ---- */
-/* link_remove - detach now (an unpinned link detaches some time later) and remove the pin. */
-int link_remove(const char *folder, const char *name);
 
 /* ---- object.c: the program file ---- */
 struct object {

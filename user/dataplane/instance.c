@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "dataplane/attach.h"
 #include "dataplane/slots.h"
 #include "policy/policy.h"
 
@@ -25,6 +26,12 @@ const struct pin_kind pin_kinds[PINS] = {
 	[PIN_LIMITS] = { "limits", ".rodata.limits", 0640 },
 };
 
+const struct pin_kind program_kinds[PROGRAMS] = {
+	[PROGRAM_NATIVE] = { "prog-stanch", "stanch", 0640 },
+	[PROGRAM_GENERIC] = { "prog-generic", "stanch_generic", 0640 },
+	[PROGRAM_MARK] = { "prog-mark", "mark", 0640 },
+};
+
 /* ---- opening ---- */
 
 static struct instance *instance_new(const struct places *places)
@@ -36,7 +43,8 @@ static struct instance *instance_new(const struct places *places)
 	instance->places = *places;
 	for (int i = 0; i < PINS; i++)
 		instance->maps[i] = -1;
-	instance->program = instance->mark = -1;
+	for (int i = 0; i < PROGRAMS; i++)
+		instance->programs[i] = -1;
 	return instance;
 }
 
@@ -46,8 +54,8 @@ void instance_close(struct instance **instance)
 		return;
 	for (int i = 0; i < PINS; i++)
 		close_fd(&(*instance)->maps[i]);
-	close_fd(&(*instance)->program);
-	close_fd(&(*instance)->mark);
+	for (int i = 0; i < PROGRAMS; i++)
+		close_fd(&(*instance)->programs[i]);
 	free(*instance);
 	*instance = NULL;
 }
@@ -75,8 +83,9 @@ static int open_pins(struct instance *instance, struct diag *diag)
 		if (i == PIN_SEED && r == -EACCES)
 			r = 0; /* not for readers */
 	}
-	r = r ? r : open_pin(instance, PIN_PROGRAM, &instance->program, diag);
-	return r ? r : open_pin(instance, PIN_MARK, &instance->mark, diag);
+	for (int i = 0; i < PROGRAMS && !r; i++)
+		r = open_pin(instance, program_kinds[i].name, &instance->programs[i], diag);
+	return r;
 }
 
 static int read_limits(struct instance *instance, struct diag *diag)
@@ -186,15 +195,21 @@ int instance_identity(const struct instance *instance, char *ret)
 
 /* ---- making ---- */
 
+/* @fd may be an error: the object has no such part. */
+static int pin_one(int fd, const char *folder, const struct pin_kind *kind)
+{
+	return fd < 0 ? fd : bpffs_pin(fd, folder, kind->name, kind->mode);
+}
+
 static int pin_object(const struct object *object, const char *folder, struct diag *diag)
 {
 	int r = 0;
 
 	for (int i = 0; i < PINS && !r; i++)
-		r = bpffs_pin(object_map_fd(object, pin_kinds[i].map), folder, pin_kinds[i].name,
-			      pin_kinds[i].mode);
-	r = r ? r : bpffs_pin(object_program_fd(object, "stanch"), folder, PIN_PROGRAM, 0640);
-	r = r ? r : bpffs_pin(object_program_fd(object, "mark"), folder, PIN_MARK, 0640);
+		r = pin_one(object_map_fd(object, pin_kinds[i].object), folder, &pin_kinds[i]);
+	for (int i = 0; i < PROGRAMS && !r; i++)
+		r = pin_one(object_program_fd(object, program_kinds[i].object), folder,
+			    &program_kinds[i]);
 	return r ? refused(diag, "pin", r, "pinning maps and programs") : 0;
 }
 
@@ -288,14 +303,11 @@ static int make(const struct places *places, struct instance **ret, struct diag 
 	return 0;
 }
 
-static bool is_link(const char *name)
-{
-	return !strncmp(name, "link-", 5) || !strncmp(name, "mark-", 5);
-}
-
 static int count_link(void *context, const char *name)
 {
-	*(unsigned int *)context += is_link(name);
+	struct spot spot;
+
+	*(unsigned int *)context += link_parse(LINK_XDP, name, &spot);
 	return 0;
 }
 
@@ -324,16 +336,9 @@ int instance_create(const struct places *places, struct instance **ret, struct d
 	return r == -ENOENT ? make(places, ret, diag) : r;
 }
 
-static int remove_link(void *context, const char *name)
-{
-	return is_link(name) ? link_remove(context, name) : 0;
-}
-
 int instance_destroy(const struct places *places)
 {
-	int r = bpffs_each(places->pins, remove_link, (void *)places->pins);
+	int r = detach_everything(places);
 
-	if (r && r != -ENOENT)
-		return r;
-	return bpffs_empty(places->pins);
+	return r ? r : bpffs_empty(places->pins);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/slots.h"
 
@@ -36,13 +37,27 @@ static int borrow(struct object *object, const struct instance *instance)
 
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
 		const struct pin_kind *kind = &pin_kinds[shared[i]];
-		struct bpf_map *map = bpf_object__find_map_by_name(object->bpf, kind->map);
+		struct bpf_map *map = bpf_object__find_map_by_name(object->bpf, kind->object);
 		int r = map ? bpf_map__reuse_fd(map, instance->maps[shared[i]]) : -ENOENT;
 
 		if (r)
 			return r;
 	}
 	return 0;
+}
+
+/* A twin only judges. */
+static void skip_programs(struct object *object)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object->bpf)
+	{
+		const char *name = bpf_program__name(program);
+
+		if (strcmp(name, program_kinds[PROGRAM_NATIVE].object))
+			bpf_program__set_autoload(program, false);
+	}
 }
 
 int twin_open(const struct instance *instance, struct twin **ret, struct diag *diag)
@@ -55,6 +70,7 @@ int twin_open(const struct instance *instance, struct twin **ret, struct diag *d
 	r = object_open(true, &twin->object, diag);
 	if (r)
 		return r;
+	skip_programs(&twin->object);
 	if (instance) {
 		r = borrow(&twin->object, instance);
 		if (r)
@@ -64,7 +80,7 @@ int twin_open(const struct instance *instance, struct twin **ret, struct diag *d
 	r = object_load(&twin->object, diag);
 	if (r)
 		return r;
-	twin->program = object_program_fd(&twin->object, "stanch");
+	twin->program = object_program_fd(&twin->object, program_kinds[PROGRAM_NATIVE].object);
 	twin->judged = object_map_fd(&twin->object, "judged");
 	twin->slots = object_map_fd(&twin->object, "slots");
 	r = control_map(object_map_fd(&twin->object, "control"), &twin->control);

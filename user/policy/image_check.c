@@ -70,7 +70,7 @@ static bool check_whole(struct check *check)
 	}
 	if (!check_version(check, id->version))
 		return false;
-	if (id->lines < IMAGE_MIN_LINES || (uint64_t)id->lines * LINE_SIZE != check->len) {
+	if ((uint64_t)id->lines * LINE_SIZE != check->len) {
 		refuse(check, "image_length", "%zu bytes, its %" PRIu32 " lines are %" PRIu64,
 		       check->len, id->lines, (uint64_t)id->lines * LINE_SIZE);
 		return false;

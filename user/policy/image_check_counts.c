@@ -54,8 +54,7 @@ void check_counts(struct check *check)
 
 	check_limit(check, "too_many_prefixes", counts->prefixes, limits->prefixes, "prefixes");
 	check_limit(check, "too_many_lists", counts->lists, limits->lists, "lists");
-	check_limit(check, "too_many_leaves", counts->leaves, limits->leaves,
-		    "combinations of lists");
+	check_limit(check, "too_many_leaves", counts->leaves, limits->leaves, "leaves");
 	check_limit(check, "too_many_steps", counts->steps, limits->steps, "steps");
 	check_limit(check, "too_many_families", counts->families, limits->families, "families");
 	if (counts->leaves != check_items(check, SECTION_LEAVES))

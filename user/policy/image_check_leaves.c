@@ -27,7 +27,7 @@ static uint32_t tables_of(const struct list_record *list)
 	return tables;
 }
 
-/* @list stands where lists of @action belong. Returns the tables that allows. */
+/* @list stands where lists of @action belong. Returns the tables that allows; all after a fault. */
 static uint32_t check_winner(struct check *check, uint32_t id, uint16_t list, enum action action)
 {
 	const struct list_record *record;
@@ -37,13 +37,13 @@ static uint32_t check_winner(struct check *check, uint32_t id, uint16_t list, en
 	if (list > check_items(check, SECTION_LISTS)) {
 		refuse(check, "image_leaf", "leaf %" PRIu32 " names list %u, there are %" PRIu32,
 		       id, list, check_items(check, SECTION_LISTS));
-		return 0;
+		return EVERY_TABLE;
 	}
 	record = check_list(check, list);
-	if (record->action != action)
-		refuse(check, "image_leaf", "leaf %" PRIu32 " has list %u under another action", id,
-		       list);
-	return tables_of(record);
+	if (record->action == action)
+		return tables_of(record);
+	refuse(check, "image_leaf", "leaf %" PRIu32 " has list %u under another action", id, list);
+	return EVERY_TABLE;
 }
 
 static uint32_t check_scores(struct check *check, uint32_t id, const struct leaf *leaf)
@@ -87,16 +87,14 @@ int check_leaves(struct check *check)
 	uint32_t count = check_items(check, SECTION_LEAVES);
 	const struct leaf *leaves;
 
-	check->leaf_tables = calloc(count + 1, sizeof(*check->leaf_tables));
+	check->leaf_tables = calloc((size_t)count + 1, sizeof(*check->leaf_tables));
 	if (!check->leaf_tables)
 		return -ENOMEM;
-	check->leaf_tables[0] = EVERY_TABLE;
-	if (!count)
-		return 0;
-	leaves = check_line(check, check->sections[SECTION_LEAVES]->first);
+	leaves = count ? check_line(check, check->sections[SECTION_LEAVES]->first) : NULL;
 	for (uint32_t id = 0; id < count; id++)
 		check->leaf_tables[id] = (uint8_t)check_leaf(check, id, &leaves[id]);
-	if (memcmp(&leaves[0], &nothing, sizeof(nothing)) != 0)
+	check->leaf_tables[0] = EVERY_TABLE;
+	if (leaves && memcmp(&leaves[0], &nothing, sizeof(nothing)) != 0)
 		refuse(check, "image_leaf", "leaf 0 is on a list");
 	if (count % LEAVES_PER_LINE)
 		check_zero(check, &leaves[count], sizeof(*leaves), "section", SECTION_LEAVES);

@@ -229,7 +229,7 @@ static void check_names_end(struct check *check)
 int check_lists(struct check *check)
 {
 	uint32_t count = check_items(check, SECTION_LISTS);
-	autofree struct image_name *names = calloc(count + 1, sizeof(*names));
+	autofree struct image_name *names = calloc((size_t)count + 1, sizeof(*names));
 	struct list_sums sums = { .names = names };
 
 	if (!names)

@@ -41,6 +41,12 @@ static void make_mixed(struct made *made)
 	make_protected_port(made, 65535);
 }
 
+static void compile_mixed(struct made *made, struct image_file *ret)
+{
+	make_mixed(made);
+	made_compile(made, ret);
+}
+
 static void line_two_counts_what_the_image_holds(void **state)
 {
 	auto_made struct made made = { 0 };
@@ -49,8 +55,7 @@ static void line_two_counts_what_the_image_holds(void **state)
 	const struct image_hot *hot;
 
 	(void)state;
-	make_mixed(&made);
-	made_compile(&made, &file);
+	compile_mixed(&made, &file);
 	counts = image_counts(&file.image);
 	hot = image_hot(&file.image);
 	assert_int_equal(counts->prefixes, 8);
@@ -95,8 +100,7 @@ static void the_sections_cover_the_image_in_order(void **state)
 	uint32_t next = IMAGE_HEADER_LINES, seen = 0;
 
 	(void)state;
-	make_mixed(&made);
-	made_compile(&made, &file);
+	compile_mixed(&made, &file);
 	for (enum section_kind kind = SECTION_V4_SRC; kind < SECTION_KINDS; kind++) {
 		const struct section *section = image_section(&file.image, kind);
 
@@ -152,8 +156,7 @@ static void ports_are_bits_in_the_order_of_their_numbers(void **state)
 	uint32_t first;
 
 	(void)state;
-	make_mixed(&made);
-	made_compile(&made, &file);
+	compile_mixed(&made, &file);
 	first = image_hot(&file.image)->ports_line;
 	assert_int_equal(image_section(&file.image, SECTION_PORTS)->first, first);
 	assert_int_equal(image_section(&file.image, SECTION_PORTS)->lines, 128);
@@ -177,8 +180,7 @@ static void a_record_says_what_its_list_is(void **state)
 	const struct list_record *list;
 
 	(void)state;
-	make_mixed(&made);
-	made_compile(&made, &file);
+	compile_mixed(&made, &file);
 	list = image_list(&file.image, 2);
 	assert_text(&file.image, list->name, list->name_len, "list-2");
 	assert_int_equal(list->action, ACTION_DROP);
@@ -202,8 +204,7 @@ static void the_last_record_is_what_is_protected(void **state)
 	const struct list_record *list;
 
 	(void)state;
-	make_mixed(&made);
-	made_compile(&made, &file);
+	compile_mixed(&made, &file);
 	list = image_list(&file.image, 7);
 	assert_non_null(list);
 	assert_text(&file.image, list->name, list->name_len, "protect");
@@ -221,8 +222,7 @@ static void a_record_knows_its_lowest_and_highest_prefix(void **state)
 	const struct list_record *list;
 
 	(void)state;
-	make_mixed(&made);
-	made_compile(&made, &file);
+	compile_mixed(&made, &file);
 	list = image_list(&file.image, 2);
 	assert_int_equal(list->first_family, 4);
 	assert_int_equal(list->first_len, 24);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `stanch status`: what a running instance does, and what an operator must not overlook about it.
+ * Gathers and judges; status_show.c prints.
+ */
+#include "status.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "args.h"
+#include "live.h"
+#include "switch.h"
+
+static void status_free(struct status *status)
+{
+	look_close(&status->look);
+	free(status->attachments);
+}
+
+static int sum_counters(struct status *status)
+{
+	autofree struct counter *counters = calloc(COUNTERS, sizeof(*counters));
+	struct sums *sums = &status->sums;
+	unsigned int i, verdict;
+	int err;
+
+	if (!counters)
+		return -ENOMEM;
+	err = counters_read(status->look.instance, counters);
+	for (i = 0; i < COUNTERS && !err; i++) {
+		uint64_t packets = 0;
+
+		for (verdict = 0; verdict < VERDICTS; verdict++) {
+			sums->verdicts[verdict] += counters[i].packets[verdict];
+			packets += counters[i].packets[verdict];
+		}
+		sums->packets += packets;
+		sums->bytes += counters[i].bytes;
+		sums->monitored += counters[i].monitored;
+		if (reason_is_trouble(i % LIMIT_REASONS))
+			sums->trouble[i % LIMIT_REASONS] += packets;
+	}
+	return err;
+}
+
+static int sum_events(struct status *status)
+{
+	struct event_budget budget[LIMIT_REASONS] = { 0 };
+	int err = budget_read(status->look.instance, budget);
+	unsigned int i;
+
+	for (i = 0; i < LIMIT_REASONS && !err; i++) {
+		status->sums.sent += budget[i].sent;
+		status->sums.suppressed += budget[i].suppressed;
+		status->sums.lost += budget[i].lost;
+	}
+	return err;
+}
+
+static int gather(struct status *status)
+{
+	auto_image struct image_file image = { 0 };
+	int err = attach_list(status->look.instance, &status->attachments, &status->attached);
+
+	if (!err)
+		err = sum_counters(status);
+	if (!err)
+		err = sum_events(status);
+	if (err)
+		return err;
+	status->image_error =
+		live_image(status->look.instance, look_judging(&status->look), &image);
+	status->policy = status->image_error ? MODE_BYPASS : image_hot(&image.image)->mode;
+	return 0;
+}
+
+static void shout(struct status *status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void shout(struct status *status, const char *fmt, ...)
+{
+	va_list args;
+
+	if (status->shout_count == SHOUTS)
+		return;
+	va_start(args, fmt);
+	vsnprintf(status->shouts[status->shout_count++], DIAG_TEXT, fmt, args);
+	va_end(args);
+}
+
+static void shout_word(struct status *status)
+{
+	const struct look *look = &status->look;
+	char text[KILLS_TEXT];
+
+	if (look->break_glass)
+		shout(status, "BREAK-GLASS is set: nothing is judged, everything passes; undo: "
+			      "stanch mode --break-glass off");
+	if (look->word.mode != MODE_ENFORCE)
+		shout(status,
+		      "MODE %s by the operator: nothing is dropped; undo: stanch mode enforce",
+		      mode_text(look->word.mode));
+	if (look->word.kills)
+		shout(status, "KILLED: %s; undo: stanch unkill all",
+		      kills_text(look->word.kills, text));
+	if (look->expired)
+		shout(status, "LEASE EXPIRED: last-known-good judges; clear: stanch rollback");
+	else if (look->word.provisional)
+		shout(status, "PROVISIONAL: the live generation is on a lease");
+	if (status->image_error)
+		shout(status, "NO GENERATION that could judge in slot %u (%s): everything passes",
+		      look_judging(look), say_reason(status->image_error));
+}
+
+static void shout_attachments(struct status *status)
+{
+	uint32_t i;
+
+	if (!status->attached)
+		shout(status,
+		      "NOT ATTACHED to any interface: nothing is seen; do: stanch attach IFACE");
+	for (i = 0; i < status->attached; i++) {
+		const struct attachment *at = &status->attachments[i];
+
+		if (at->gone)
+			shout(status, "INTERFACE GONE: index %u was deleted; clear: stanch detach",
+			      at->ifindex);
+		else if (at->mark == MARK_NONE)
+			shout(status, "NO MARKS on %s: its marking program was removed", at->name);
+	}
+}
+
+static void shout_counts(struct status *status)
+{
+	unsigned int reason;
+
+	for (reason = 0; reason < REASONS; reason++)
+		if (status->sums.trouble[reason])
+			shout(status, "TROUBLE %s: %llu packets passed unjudged (%s)",
+			      reason_texts[reason].name,
+			      (unsigned long long)status->sums.trouble[reason],
+			      reason_texts[reason].help);
+	if (status->sums.lost)
+		shout(status, "EVENTS LOST: %llu found the ring full; counters are exact",
+		      (unsigned long long)status->sums.lost);
+}
+
+int cmd_status(const struct options *options, int argc, char **argv)
+{
+	static const struct args args = { 0 };
+	cleanup(status_free) struct status status = { 0 };
+	int code, err;
+
+	if (args_parse(options, argc, argv, &args) < 0)
+		return EXIT_USAGE;
+	code = look_open(options, &status.look);
+	if (code != EXIT_DONE)
+		return code;
+	err = gather(&status);
+	if (err)
+		return say_errno(options, err, "the instance cannot be read");
+	shout_word(&status);
+	shout_attachments(&status);
+	shout_counts(&status);
+	if (options->json)
+		say_result(options, "status", status_json(options, &status));
+	else
+		status_print(options, &status);
+	return EXIT_DONE;
+}
