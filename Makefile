@@ -20,11 +20,24 @@ LIBS     := -lbpf -lelf -lz -lyaml -ljansson -lsodium -lpcap
 BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-function \
 	-Wno-unused-parameter -Wno-pass-failed -Iinclude -Ibpf -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
-# Sanitised build: `make SAN=1 ...` has its own output folder.
+# Builds of another kind have their own output folders: `make SAN=1 ...`, FUZZ=1, COV=1.
+SANITISE := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
 ifdef SAN
 B        := build/san
 OPT      := -O1 -g -fno-omit-frame-pointer
-SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
+SAN_FLAGS := $(SANITISE)
+endif
+ifdef FUZZ
+B        := build/fuzz
+OPT      := -O1 -g -fno-omit-frame-pointer
+SAN_FLAGS := $(SANITISE) -fsanitize=fuzzer-no-link
+FUZZ_LINK := -fsanitize=fuzzer
+endif
+ifdef COV
+B        := build/coverage
+OPT      := -O0 -g
+SAN_FLAGS := -fprofile-instr-generate -fcoverage-mapping
+FUZZ_LINK := -fsanitize=fuzzer
 endif
 
 LIB_SRC  := $(wildcard user/base/*.c user/policy/*.c user/dataplane/*.c user/store/*.c)
@@ -42,6 +55,7 @@ SLOW     := $(shell grep -ls test-slow tests/outage/test_*.c tests/outage/*.bats
 FAST     := $(filter-out $(SLOW) $(patsubst %.c,$(B)/%,$(SLOW)),$(OUTAGE))
 E2E      := $(wildcard tests/e2e/*.bats)
 PROGRAMS := $(UNIT) $(BPF_TEST) $(OUTAGE_C)
+FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SAN_UNIT := $(if $(SAN),,$(UNIT:$(B)/%=build/san/%))
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
@@ -91,6 +105,10 @@ $(PROGRAMS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) | $(VARI
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
+$(FUZZERS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) $(FUZZ_LINK) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
+
 $(TOOLS): $(B)/tools/%: tools/%.c $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
@@ -102,7 +120,7 @@ $(B)/%.bpf.o: %.bpf.c
 $(B)/%.skel.h: $(B)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(TOOL_LIB_OBJ:.o=.d) $(VARIANTS:.o=.d) $(PROGRAMS:=.d) $(TOOLS:=.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(TOOL_LIB_OBJ:.o=.d) $(VARIANTS:.o=.d) $(PROGRAMS:=.d) $(FUZZERS:=.d) $(TOOLS:=.d)
 -include $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.d) $(TOOL_SKEL:.skel.h=.bpf.d)
 
 # What the tests find in their environment.
@@ -136,6 +154,26 @@ outage: all $(OUTAGE_C)
 ## san: unit tests under the address and undefined-behaviour sanitisers
 san:
 	$(MAKE) --no-print-directory SAN=1 unit
+
+## fuzz: every fuzzer for FUZZ_SECONDS=60 from the committed corpus, two at a time
+FUZZ_SECONDS ?= 60
+fuzz: fuzzers
+	FUZZ_SECONDS=$(FUZZ_SECONDS) TEST_TIMEOUT=$$(($(FUZZ_SECONDS) * $(words $(FUZZERS)) + 300)) \
+		tests/run tests/fuzz/run
+
+## fuzz-plants: every fuzzer must find the defect planted for it
+fuzz-plants: fuzzers
+	tests/run tests/fuzz/plants/run
+
+fuzzers:
+	$(MAKE) --no-print-directory FUZZ=1 fuzz-programs
+fuzz-programs: $(FUZZERS)
+
+## coverage: lines of policy/ and of the judging headers that unit tests and corpora run
+coverage:
+	$(MAKE) --no-print-directory COV=1 coverage-programs
+	tests/run tests/coverage
+coverage-programs: $(UNIT) $(FUZZERS)
 
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
 check: all $(PROGRAMS) $(SAN_UNIT)
@@ -183,4 +221,26 @@ san-programs:
 	$(MAKE) --no-print-directory SAN=1 unit-programs
 unit-programs: $(UNIT)
 
-.PHONY: all lint lint-flags man unit bpf e2e outage san check test san-programs unit-programs clean help conformance bench
+.PHONY: all
+.PHONY: bench
+.PHONY: bpf
+.PHONY: check
+.PHONY: clean
+.PHONY: conformance
+.PHONY: coverage
+.PHONY: coverage-programs
+.PHONY: e2e
+.PHONY: fuzz
+.PHONY: fuzz-plants
+.PHONY: fuzz-programs
+.PHONY: fuzzers
+.PHONY: help
+.PHONY: lint
+.PHONY: lint-flags
+.PHONY: man
+.PHONY: outage
+.PHONY: san
+.PHONY: san-programs
+.PHONY: test
+.PHONY: unit
+.PHONY: unit-programs
