@@ -28,7 +28,10 @@ netns_addresses() {
 	local ns=$1 address
 	shift
 	for address in "$@"; do
-		ip -n "$ns" address add "$address" dev eth0 nodad
+		case $address in
+		*:*) ip -n "$ns" address add "$address" dev eth0 nodad ;;
+		*) ip -n "$ns" address add "$address" dev eth0 ;;
+		esac
 	done
 }
 

@@ -37,6 +37,16 @@ const struct verb verbs[] = {
 	  "A and B are files, or `live`: the generation that judges now. Settings, lists by name and\n"
 	  "ranges of addresses are compared, not text. With --exit-code a difference is exit code 10.",
 	  cmd_diff },
+	{ "attach", "[--mode native|generic] IFACE...",
+	  "let the programs see the packets of interfaces\n\n"
+	  "What was applied last goes on; where nothing was, everything passes. Native mode unless\n"
+	  "generic is asked for. A program of somebody else is never replaced (exit 6).",
+	  cmd_attach },
+	{ "detach", "IFACE...|--all [--purge]",
+	  "take the programs off interfaces\n\n"
+	  "Generations and counters stay in the kernel; --purge removes those, too. What is on disk\n"
+	  "stays in any case.",
+	  cmd_detach },
 	{ "apply", "POLICY|IMAGE",
 	  "check, stage, prove and swap in a policy, or change nothing\n\n"
 	  "With nothing attached this prepares what `attach` will run. The generation that was live\n"
@@ -54,6 +64,11 @@ const struct verb verbs[] = {
 	  cmd_history },
 	{ "verify", "", "compare what the kernel judges by with what was staged and stored",
 	  cmd_verify },
+	{ "events", "[-n|--count N] [--timeout S] [--reason R] [--verdict V]",
+	  "follow the sampled reports of the program\n\n"
+	  "A `?` behind a verdict says that it was not enforced. At the end: how many reports were\n"
+	  "held back by the budget per second, and how many were lost.",
+	  cmd_events },
 	{ "explain",
 	  "--src ADDRESS [--dst ADDRESS] [--proto tcp|udp|icmp|...] [--sport P] [--dport P]\n"
 	  "              [--flags FSRPAU] [--vlan N] [--policy POLICY | --generation N]",

@@ -91,6 +91,7 @@ static int to_last_known_good(const struct options *options)
 	if (r)
 		return say_errno(options, r, "the rollback failed");
 	say_move(options, &move, true);
+	fflush(stdout); /* the log may be slow */
 	record_move(options, &move, "applied");
 	return EXIT_DONE;
 }

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# attach and detach: on real veth pairs, beside strangers, again and again.
+
+load ../lib/e2e
+load ../lib/netns
+
+setup() {
+	skip_for "$(kernel_reason)"
+	skip_for "$(netns_reason)"
+	instance_make
+	netns_make
+}
+
+teardown() {
+	instance_remove
+	netns_remove
+}
+
+on_server() { stanch --netns "$SERVER" "$@"; }
+
+@test "attaching without a policy passes everything" {
+	run -0 on_server attach eth0
+	answers "$GOOD_V4"
+	answers "$BAD_V4"
+	run -0 --separate-stderr stanch -j explain --src "$BAD_V4"
+	[ "$(json '.verdict + " " + .generation')" = "pass 0" ]
+}
+
+@test "both programs are attached, native, and only once" {
+	run -0 --separate-stderr on_server -j attach eth0
+	[ "$(json .schema)" = stanch.attach/1 ]
+	[ "$(json '.interfaces[0] | .interface + " " + .result')" = "eth0 attached" ]
+	in_server ip -j link show eth0 | jq -e '.[0].xdp.mode == 1'
+	run -0 on_server attach eth0
+	[[ $output == *"attached already"* ]]
+}
+
+@test "a second attach keeps the mode of the first" {
+	run -0 on_server attach --mode generic eth0
+	in_server ip -j link show eth0 | jq -e '.[0].xdp.mode == 2'
+	run -0 on_server attach eth0
+	in_server ip -j link show eth0 | jq -e '.[0].xdp.mode == 2'
+}
+
+@test "several interfaces are attached by one command" {
+	in_server ip link add two type veth peer name owt
+	in_server ip link set two up
+	run -0 --separate-stderr on_server -j attach eth0 two
+	[ "$(json '[.interfaces[].interface] | join(" ")')" = "eth0 two" ]
+	in_server ip -j link show two | jq -e '.[0].xdp.mode == 1'
+}
+
+@test "an interface that is missing is named and does not stop the others" {
+	run -5 --separate-stderr on_server attach nowhere0 eth0
+	[[ $stderr == *nowhere0* ]]
+	in_server ip -j link show eth0 | jq -e '.[0].xdp'
+}
+
+@test "a missing interface alone creates no instance" {
+	run -5 --separate-stderr on_server -j attach nowhere0
+	[ "$(json '.schema + " " + .error.problems[0].code')" = "stanch.error/1 no_such_interface" ]
+	[ ! -e "$PINS" ]
+}
+
+@test "a mode that does not exist is a usage error" {
+	run -2 on_server attach --mode fast eth0
+	run -2 on_server attach
+	[ ! -e "$PINS" ]
+}
+
+# A program that passes everything, as somebody else's.
+stranger() {
+	cat >"$DIR/stranger.c" <<-'END'
+		__attribute__((section("xdp"), used)) int stranger(void *ctx)
+		{
+			return 2;
+		}
+		char text[] __attribute__((section("license"), used)) = "GPL";
+	END
+	clang-14 -O2 -g -target bpf -c -o "$DIR/stranger.o" "$DIR/stranger.c"
+	in_server ip link set eth0 xdpdrv obj "$DIR/stranger.o" sec xdp
+}
+
+@test "a stranger's program is named and stays" {
+	stranger
+	before=$(in_server ip -j link show eth0 | jq '.[0].xdp.prog.id')
+	run -6 --separate-stderr on_server attach eth0
+	[[ $stderr == *eth0* ]]
+	[[ $stderr == *stranger* ]]
+	[ "$(in_server ip -j link show eth0 | jq '.[0].xdp.prog.id')" = "$before" ]
+	run -0 on_server detach eth0
+	[ "$(in_server ip -j link show eth0 | jq '.[0].xdp.prog.id')" = "$before" ]
+}
+
+@test "a driver without native mode is refused with the way to ask for generic" {
+	in_server ip link add plain type bridge 2>/dev/null || skip "needs bridges"
+	in_server ip link set plain up
+	run -1 --separate-stderr on_server attach plain
+	[[ $stderr == *"--mode generic"* ]]
+	run -0 on_server attach --mode generic plain
+}
+
+@test "detaching what is not there exits 0" {
+	run -0 on_server detach eth0
+	run -0 on_server detach --all
+	on_server attach eth0
+	run -0 on_server detach eth0
+	run -0 on_server detach eth0
+	[[ $output == *"was not attached"* ]]
+}
+
+@test "detaching the last interface keeps the state" {
+	policy drop <<-END
+		version: 1
+		mode: enforce
+		lists: [{name: bad, action: drop, entries: [$BAD_V4]}]
+	END
+	on_server attach eth0
+	stanch apply "$DIR/drop.yaml"
+	run ! answers "$BAD_V4"
+	before=$(everything | grep -v "^\./\(link\|mark\)-")
+	[ "$before" != "$(everything)" ] # the pins of the attachment
+	run -0 on_server detach eth0
+	answers "$BAD_V4"
+	[ "$(everything)" = "$before" ]
+	on_server attach eth0
+	run ! answers "$BAD_V4"
+	answers "$GOOD_V4"
+}
+
+@test "detach --all reaches every namespace, --purge removes every pin" {
+	on_server attach eth0
+	stanch --netns "$CLIENT" attach eth0
+	run -0 stanch detach --all
+	run ! jq -e '.[0].xdp' <<<"$(in_client ip -j link show eth0)"
+	run ! jq -e '.[0].xdp' <<<"$(in_server ip -j link show eth0)"
+	[ -e "$PINS/control" ]
+	run -0 stanch detach --all --purge
+	[ ! -e "$PINS" ]
+}
+
+@test "detach without an interface, or with too many words, is a usage error" {
+	run -2 on_server detach
+	run -2 on_server detach --all eth0
+	run -2 on_server detach --purge eth0
+}
+
+@test "an interface that was deleted is cleared away and can be attached again" {
+	on_server attach eth0
+	in_server ip link del eth0
+	run -0 stanch detach --all
+	ip -n "$CLIENT" link add eth0 type veth peer name eth0 netns "$SERVER"
+	run -0 on_server attach eth0
+}
+
+@test "attaching is recorded in the audit log" {
+	on_server attach eth0
+	on_server detach eth0
+	[ "$(audit '[.[] | .event + ":" + .result] | join(" ")')" = "attach:done detach:done" ]
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What may be done by whom: nothing by nobody, and no need to be root.
+
+load ../lib/e2e
+load ../lib/netns
+
+setup() {
+	skip_for "$(kernel_reason)"
+	instance_make
+	chmod 0755 "$DIR"
+	policy main <<-'END'
+		version: 1
+		mode: enforce
+		lists: [{name: bad, action: drop, entries: [203.0.113.0/24]}]
+	END
+	chmod a+r "$DIR/main.yaml"
+	install -m 0755 "$STANCH" "$DIR/stanch"
+}
+
+teardown() {
+	instance_remove
+	netns_remove
+}
+
+# nobody COMMAND... - as a user without any privilege
+nobody() {
+	setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all \
+		--ambient-caps=-all --bounding-set=-all timeout 60 "$DIR/stanch" "$@"
+}
+
+# operator COMMAND... - as a user with three capabilities, none of them root's
+operator() {
+	setpriv --reuid nobody --regid nogroup --clear-groups \
+		--inh-caps=-all,+bpf,+net_admin,+perfmon --ambient-caps=-all,+bpf,+net_admin,+perfmon \
+		--bounding-set=-all,+bpf,+net_admin,+perfmon timeout 60 "$DIR/stanch" "$@"
+}
+
+@test "without privileges everything that acts exits 4 and changes nothing" {
+	stanch apply "$DIR/main.yaml"
+	before=$(everything)
+	records=$(audit length)
+	for verb in "apply $DIR/main.yaml" "attach lo" "detach --all" rollback "rollback 1" verify \
+		"explain --src 192.0.2.1" events selftest; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr nobody -j $verb
+		echo "$verb: $status $stderr"
+		[ "$status" = 4 ]
+		[ "$(json .schema)" = stanch.error/1 ]
+		[ -n "$stderr" ]
+	done
+	[ "$(everything)" = "$before" ]
+	[ "$(audit length)" = "$records" ]
+}
+
+@test "without privileges, in folders of one's own, the kernel's refusal is exit 4" {
+	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run"
+	export STANCH_STATE_DIR=$DIR/own/state STANCH_RUN_DIR=$DIR/own/run STANCH_BPF_DIR=$DIR/own/run/bpf
+	run -4 --separate-stderr nobody apply "$DIR/main.yaml"
+	run -4 --separate-stderr nobody attach lo
+	[ -n "$stderr" ]
+	[ "$(jq -rs '[.[].result] | join(" ")' "$DIR/own/state/default/audit.jsonl")" = failed ]
+}
+
+@test "without a bpffs and without the right to mount one the message says so" {
+	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run" "$DIR/own/bpf"
+	export STANCH_STATE_DIR=$DIR/own/state STANCH_RUN_DIR=$DIR/own/run STANCH_BPF_DIR=$DIR/own/bpf
+	run -4 --separate-stderr operator apply "$DIR/main.yaml"
+	[[ $stderr == *bpffs* || $stderr == *mount* ]]
+	[ -z "$(ls "$DIR/own/bpf")" ]
+}
+
+@test "three capabilities suffice once the bpffs is mounted" {
+	skip_for "$(netns_reason)"
+	netns_make
+	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run" "$DIR/run/bpf"
+	mount -t bpf bpf "$DIR/run/bpf"
+	chown nobody:nogroup "$DIR/run/bpf"
+	export STANCH_STATE_DIR=$DIR/own/state STANCH_RUN_DIR=$DIR/own/run
+	sed -i "s/203.0.113.0\\/24/$BAD_V4/" "$DIR/main.yaml"
+	in_server_operator() { in_server setpriv --reuid nobody --regid nogroup --clear-groups \
+		--inh-caps=-all,+bpf,+net_admin,+perfmon \
+		--ambient-caps=-all,+bpf,+net_admin,+perfmon \
+		--bounding-set=-all,+bpf,+net_admin,+perfmon timeout 60 "$DIR/stanch" "$@"; }
+	run -0 in_server_operator attach eth0
+	run -0 operator apply "$DIR/main.yaml"
+	run ! answers "$BAD_V4"
+	answers "$GOOD_V4"
+	run -0 operator verify
+	run -0 --separate-stderr operator -j explain --src "$BAD_V4"
+	[ "$(json .verdict)" = drop ]
+	run -0 operator selftest
+	run -0 operator events --count 1 --timeout 5
+	run -0 operator kill drop
+	answers "$BAD_V4"
+	run -0 operator unkill drop
+	run -0 operator rollback
+	answers "$BAD_V4"
+	run -0 operator rollback 1
+	run ! answers "$BAD_V4"
+	run -0 in_server_operator detach eth0
+	answers "$BAD_V4"
+	run -0 operator detach --all --purge
+}
