@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzzes frames, through parser and judge, by one of a few policies. The first byte picks the
+ * policy, two more the kill bits, two more how many bytes of the frame the program can see (more
+ * than there are: all of them). Nothing outside those bytes is read, and the verdict keeps its
+ * promises.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "fuzz_judge.h"
+#include "policy/conformance.h"
+#include "policy/policy.h"
+
+#define HEADER 5u
+#define IMAGES 5u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Addresses are those of the conformance table and of golden packets, so that they are met. */
+static const char *const policies[] = {
+	"version: 1\nmode: enforce\ninner: true\n"
+	"protect: {prefixes: [192.0.2.0/28, '2001:db8:600d::/48'], ports: [22, 53]}\n"
+	"lists:\n"
+	"  - {name: a, action: allow, entries: [192.0.2.0/25, '2001:db8::/40']}\n"
+	"  - {name: d, action: drop, entries: [0.0.0.0/1, 203.0.113.0/24, '2001:db8:bad::/48']}\n"
+	"  - {name: t, action: drop, match: destination, entries: [198.51.100.2/32, '::/1']}\n"
+	"  - {name: f, action: flag, entries: [128.0.0.0/1]}\n"
+	"  - {name: s, action: score, family: x, points: 9, entries: [0.0.0.0/0, '::/0']}\n",
+	"version: 1\nmode: monitor\ninner: true\nheaders: pass\n"
+	"lists:\n"
+	"  - {name: f, action: flag, entries: [203.0.113.0/24, '2001:db8:bad::/48']}\n"
+	"  - {name: g, action: flag, match: destination, entries: [198.51.100.0/24]}\n"
+	"  - {name: s, action: score, match: destination, family: x, points: 9,\n"
+	"     entries: [0.0.0.0/0, '::/0']}\n",
+};
+
+static struct image_file images[IMAGES];
+
+static void compile(const char *text, struct image_file *ret)
+{
+	struct named_text named = { "policy", text, strlen(text) };
+	auto_policy struct policy policy = { 0 };
+	struct diag diag = { 0 };
+
+	assert(!policy_parse(&named, NULL, NULL, &policy, &diag));
+	assert(!policy_compile(&policy, &limits_builtin, ret, &diag));
+}
+
+static void make_images(void)
+{
+	auto_policy struct policy factory = { 0 };
+	struct diag diag = { 0 };
+
+	assert(!conformance_image(SETTING_PLAIN, &images[0], &diag));
+	assert(!conformance_image(SETTING_INNER, &images[1], &diag));
+	policy_factory(&factory);
+	assert(!policy_compile(&factory, &limits_builtin, &images[2], &diag));
+	compile(policies[0], &images[3]);
+	compile(policies[1], &images[4]);
+	for (uint32_t i = 0; i < IMAGES; i++)
+		assert(!image_check("fuzz", images[i].bytes,
+				    (size_t)images[i].image.lines * LINE_SIZE, &limits_builtin,
+				    &diag));
+}
+
+/* The frame as the program sees it: @linear bytes of @length, in memory of their own. */
+static void see(const uint8_t *frame, uint32_t linear, uint32_t length, struct packet *ret)
+{
+	autofree uint8_t *bytes = malloc(linear ? linear : 1);
+
+	assert(bytes);
+	memcpy(bytes, frame, linear);
+	packet_parse(bytes, bytes + linear, length, ret);
+}
+
+static void check_packet(const struct packet *p, uint32_t length)
+{
+	assert(p->length == length);
+	assert(p->family == 0 || p->family == 4 || p->family == 6);
+	assert(!(p->shape & SHAPE_INNER) == !p->inner_family);
+	assert(!(p->shape & SHAPE_INNER) || (p->shape & SHAPE_TUNNEL));
+	assert((p->shape & SHAPE_PORTS) || (!p->sport && !p->dport));
+	assert(!(p->shape & SHAPE_FRAGMENT) || !(p->shape & (SHAPE_PORTS | SHAPE_ICMP)));
+	assert(!p->anomaly || fuzz_is_anomaly(p->anomaly));
+	assert(!(p->shape & SHAPE_ARP) || !p->family);
+}
+
+/* What must pass whatever any policy says, told apart without the guard's own code. */
+static bool must_pass(const struct packet *p)
+{
+	if (p->shape & SHAPE_ARP)
+		return true;
+	if (p->anomaly || (p->shape & (SHAPE_FRAGMENT | SHAPE_FIRST_FRAGMENT)))
+		return false;
+	if (p->family == 6 && p->proto == PROTO_ICMPV6 && p->hops == 255)
+		return p->icmp_type >= 133 && p->icmp_type <= 137;
+	return p->family == 4 && p->proto == PROTO_UDP && p->sport == 68 && p->dport == 67;
+}
+
+static void check_judgement(const struct image *image, const struct packet *p, uint32_t kills)
+{
+	struct judgement all, some;
+
+	judge_packet((struct image *)image, p, 0, &all);
+	judge_packet((struct image *)image, p, kills, &some);
+	fuzz_check_checked(image, &all);
+	fuzz_check_checked(image, &some);
+	if (must_pass(p))
+		assert(all.verdict == VERDICT_PASS);
+	/* a killed stage can only turn a verdict into a pass */
+	if (some.verdict == VERDICT_PASS)
+		return;
+	assert(some.verdict == all.verdict && some.reason == all.reason && some.list == all.list);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const uint8_t *frame = data + HEADER;
+	struct packet whole, seen, again;
+	const struct image *image;
+	uint32_t length, linear;
+
+	if (!images[0].bytes)
+		make_images();
+	if (size < HEADER)
+		return 0;
+	image = &images[data[0] % IMAGES].image;
+	length = (uint32_t)(size - HEADER);
+	linear = data[3] | (uint32_t)data[4] << 8;
+	if (linear > length)
+		linear = length;
+	see(frame, linear, length, &seen);
+	see(frame, linear, length, &again);
+	see(frame, length, length, &whole);
+	assert(!memcmp(&seen, &again, sizeof(seen)));
+	check_packet(&seen, length);
+	check_packet(&whole, length);
+	/* what the program cannot see is no reason to call a header impossible */
+	assert(!seen.anomaly || whole.anomaly);
+	check_judgement(image, &seen, data[1] | (uint32_t)data[2] << 8);
+	check_judgement(image, &whole, data[1] | (uint32_t)data[2] << 8);
+	return 0;
+}
