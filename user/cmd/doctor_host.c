@@ -195,18 +195,19 @@ static void check_instance(struct doctor *doctor)
 {
 	auto_instance struct instance *instance = NULL;
 	auto_diag struct diag diag = { 0 };
-	const char *name = doctor->options->places.instance;
+	const struct diag_problem *problem = diag.problems;
+	const char *name = doctor->options->places.instance, *remedy = NULL;
 	int err = instance_open(&doctor->options->places, &instance, &diag);
 
+	if (diag.stored && !strcmp(problem->code, "incomplete"))
+		remedy = "stanch attach or stanch apply, which complete it";
 	if (!err)
 		doctor_say(doctor, GRADE_GOOD, "instance", NULL, "'%s' is there", name);
 	else if (err == -ENOENT)
 		doctor_say(doctor, GRADE_NOTE, "instance", NULL, "'%s' is not there yet", name);
 	else
-		doctor_say(doctor, GRADE_FINDING, "instance",
-			   err == -ENODATA ? "attach or apply complete it" : NULL,
-			   "'%s' cannot be used: %s", name,
-			   diag.stored ? diag.problems[0].message : say_reason(err));
+		doctor_say(doctor, GRADE_FINDING, "instance", remedy, "'%s' cannot be used: %s",
+			   name, diag.stored ? problem->message : say_reason(err));
 }
 
 void doctor_host(struct doctor *doctor)
