@@ -91,7 +91,7 @@ $(B)/user/%.o: user/%.c | $(SKEL)
 
 $(B)/tests/lib/%.o: tests/lib/%.c | $(SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/tools/lib/%.o: tools/lib/%.c | $(TOOL_SKEL)
 	@mkdir -p $(@D)

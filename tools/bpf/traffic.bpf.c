@@ -47,6 +47,12 @@ struct {
 	__uint(value_size, 8);
 } seen SEC(".maps");
 
+/*
+ * When the last packet of each flow came: one clock for all CPUs, or a flow that moves from one to
+ * another would seem silent.
+ */
+__u64 last_ns[TRAFFIC_FLOWS];
+
 /* Frames that carry no tag of ours. */
 __u64 strangers;
 
@@ -239,15 +245,16 @@ static __always_inline void count_source(const __u64 *src)
 static __always_inline void count_arrival(const struct found *found, __u32 bytes, __u32 mark)
 {
 	struct traffic_arrival *a = bpf_map_lookup_elem(&arrivals, &found->tag.flow);
-	__u64 now = bpf_ktime_get_ns(), seq = found->tag.seq;
+	__u64 now = bpf_ktime_get_ns(), seq = found->tag.seq, last;
+	__u32 flow = found->tag.flow & (TRAFFIC_FLOWS - 1);
 
 	if (!a) {
 		__sync_fetch_and_add(&strangers, 1);
 		return;
 	}
-	if (a->packets && now - a->last_ns > a->gap_ns)
-		a->gap_ns = now - a->last_ns;
-	a->last_ns = now;
+	last = __sync_lock_test_and_set(&last_ns[flow], now);
+	if (last && now > last && now - last > a->gap_ns)
+		a->gap_ns = now - last;
 	if (!a->packets || seq < a->lowest)
 		a->lowest = seq;
 	if (a->packets && seq <= a->highest)

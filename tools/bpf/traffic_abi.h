@@ -53,7 +53,7 @@ struct traffic_arrival {
 	__u64 packets, bytes;
 	__u64 lowest, highest; /* sequence numbers; meaningful when packets > 0 */
 	__u64 late; /* arrived behind a higher number */
-	__u64 last_ns, gap_ns; /* CLOCK_MONOTONIC; longest time between two */
+	__u64 gap_ns; /* longest time between two */
 	__u64 marked; /* with a non-zero skb mark; seen behind XDP only */
 };
 

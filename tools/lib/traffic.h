@@ -74,6 +74,7 @@ struct traffic_report {
 	uint64_t sent; /* handed to the interface, counted by the program */
 	double seconds;
 	uint64_t left, dropped; /* what the interface says left it and was dropped by it */
+	double pause; /* longest time between two bursts: gaps up to it are the sender's */
 };
 
 /*

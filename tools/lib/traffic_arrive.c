@@ -110,8 +110,6 @@ static void add_cpu(const struct traffic_arrival *one, struct traffic_arrival *s
 		sum->lowest = one->lowest;
 	if (one->highest > sum->highest)
 		sum->highest = one->highest;
-	if (one->last_ns > sum->last_ns)
-		sum->last_ns = one->last_ns;
 	if (one->gap_ns > sum->gap_ns)
 		sum->gap_ns = one->gap_ns;
 	sum->packets += one->packets;

@@ -237,12 +237,25 @@ static bool over(const struct traffic_pace *pace, double elapsed, uint64_t sent)
 	       (pace->count && sent >= pace->count) || (pace->stop && *pace->stop);
 }
 
+/* A burst that is late says how late. */
+static int timed_burst(struct traffic_sender *sender, uint32_t count, double *last,
+		       struct traffic_report *ret)
+{
+	int r = burst(sender, count);
+	double end = now();
+
+	if (*last > 0 && end - *last > ret->pause)
+		ret->pause = end - *last;
+	*last = end;
+	return r;
+}
+
 /* The loop of bursts. Behind on its rate it catches up: the number stays what was asked for. */
 static int keep_pace(struct traffic_sender *sender, const struct traffic_pace *pace,
 		     const struct link_count *before, struct traffic_report *ret)
 {
 	uint64_t start_sent = sent_in_all(sender);
-	double start = now();
+	double start = now(), last = 0;
 	bool probed = false;
 	int r = 0;
 
@@ -253,7 +266,7 @@ static int keep_pace(struct traffic_sender *sender, const struct traffic_pace *p
 		if (!probed && count > BURST_PROBE)
 			count = BURST_PROBE;
 		if (count)
-			r = burst(sender, count);
+			r = timed_burst(sender, count, &last, ret);
 		else
 			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
 		ret->sent = sent_in_all(sender) - start_sent;

@@ -3,8 +3,8 @@
  * What the rows about swaps share: generations from policy texts, frames through a program that is
  * loaded but attached nowhere, and sums over the counters.
  */
-#ifndef TESTS_OUTAGE_SWAP_RIG_H
-#define TESTS_OUTAGE_SWAP_RIG_H
+#ifndef TESTS_LIB_SWAP_RIG_H
+#define TESTS_LIB_SWAP_RIG_H
 
 #include <limits.h>
 #include <pthread.h>
