@@ -207,6 +207,17 @@ $(B)/man/%: man/%.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@
 
+TABLES   := $(wildcard tests/bench/tables*.c)
+$(B)/tests/bench/tables: $(TABLES) tests/bench/tables.h include/stanch/table.h $(TEST_LIB_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $(TABLES) $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
+
+## bench-tables: prefix table structures compared on the same prefixes
+bench-tables: $(B)/tests/bench/tables
+	$<
+
+.PHONY: bench-tables
+
 ## clean: remove everything that was built
 clean:
 	rm -rf build
