@@ -180,6 +180,16 @@ bool rig_has(const struct diag *diag, const char *code)
 	return false;
 }
 
+void rig_variant(const char *name)
+{
+	const char *build = getenv("BUILD");
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/tests/bpf/%s", build ? build : "build", name);
+	assert_int_equal(access(path, R_OK), 0);
+	setenv("STANCH_OBJECT", path, 1);
+}
+
 struct instance *rig_create(struct rig *rig)
 {
 	auto_diag struct diag diag = { 0 };

@@ -36,6 +36,8 @@ struct rig *rig_of(void **state);
 
 /* rig_create - instance_create() in the places of the rig; says the problems when it fails. */
 struct instance *rig_create(struct rig *rig);
+/* rig_variant - from now on load this object file of tests/bpf instead of the embedded one. */
+void rig_variant(const char *name);
 /* rig_image - compile a policy text with the built-in limits. */
 void rig_image(const char *text, struct image_file *ret);
 /* rig_apply - stage @text as @generation into a free slot and swap to it. Returns the slot. */
