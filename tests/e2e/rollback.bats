@@ -90,17 +90,24 @@ live() {
 	live 1 1
 }
 
-@test "a rollback takes less than 100 ms from key press to effect" {
-	best=1000000000
-	for _ in 1 2 3 4 5; do # other work on this machine may get in between
+# microseconds COMMAND... - how long it took; other work on this machine counts, too
+microseconds() {
+	local start=${EPOCHREALTIME/./}
+	"$@" >/dev/null
+	echo $((${EPOCHREALTIME/./} - start))
+}
+
+@test "a rollback takes less than 100 ms more than starting a process does" {
+	best=1000000 start=1000000
+	for _ in 1 2 3 4 5; do
 		apply_all 1 2
-		start=$(date +%s%N)
-		"$STANCH" -q rollback
-		spent=$(($(date +%s%N) - start))
-		[ $spent -ge $best ] || best=$spent
+		took=$(microseconds "$STANCH" version)
+		[ "$took" -ge $start ] || start=$took
+		took=$(microseconds "$STANCH" -q rollback)
+		[ "$took" -ge $best ] || best=$took
 	done
-	echo "$((best / 1000000)) ms"
-	[ $best -lt 100000000 ]
+	echo "$best us, of which $start us to start"
+	[ $((best - start)) -lt 100000 ]
 }
 
 @test "a rollback does not wait for the lock" {

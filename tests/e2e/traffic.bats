@@ -56,10 +56,10 @@ mark_counter() {
 			chain in {
 				type filter hook input priority 0;
 				meta mark & 0xff000000 == 0x5b000000 counter name marked
-				icmp type echo-request counter name all
+				icmp type echo-request counter name pings
 			}
 			counter marked { }
-			counter all { }
+			counter pings { }
 		}
 	END
 }
@@ -75,7 +75,7 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 	answers "$GOOD_V4"
 	answers "$ALLOWED_V4"
 	[ "$(marked marked)" = 2 ]
-	[ "$(marked all)" = 6 ]
+	[ "$(marked pings)" = 6 ]
 	[ "$(hits grey)" = 2 ]
 }
 

@@ -15,7 +15,7 @@ int live_open_failed(const struct options *options, int error, struct diag *diag
 				 "there is no instance `%s`: neither attach nor apply made one",
 				 name);
 	if (error == -EPROTO)
-		return say_problems(options, "the instance was made by another build", diag,
+		return say_problems(options, "the instance is not one that this tool can use", diag,
 				    EXIT_REFUSED);
 	if (diag->total)
 		return say_problems(options, "the instance cannot be used", diag,
