@@ -68,19 +68,6 @@ on_server() { stanch --netns "$SERVER" "$@"; }
 	[ ! -e "$PINS" ]
 }
 
-# A program that passes everything, as somebody else's.
-stranger() {
-	cat >"$DIR/stranger.c" <<-'END'
-		__attribute__((section("xdp"), used)) int stranger(void *ctx)
-		{
-			return 2;
-		}
-		char text[] __attribute__((section("license"), used)) = "GPL";
-	END
-	clang-14 -O2 -g -target bpf -c -o "$DIR/stranger.o" "$DIR/stranger.c"
-	in_server ip link set eth0 xdpdrv obj "$DIR/stranger.o" sec xdp
-}
-
 @test "a stranger's program is named and stays" {
 	stranger
 	before=$(in_server ip -j link show eth0 | jq '.[0].xdp.prog.id')

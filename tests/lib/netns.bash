@@ -78,3 +78,16 @@ answers() {
 	case $1 in *:*) target=$SERVER_V6 ;; esac
 	in_client ping -q -c 2 -i 0.05 -W 0.5 -I "$1" "$target" >/dev/null 2>&1
 }
+
+# stranger - put a program that passes everything on the server's eth0, as somebody else's.
+stranger() {
+	cat >"$DIR/stranger.c" <<-'END'
+		__attribute__((section("xdp"), used)) int stranger(void *ctx)
+		{
+			return 2;
+		}
+		char text[] __attribute__((section("license"), used)) = "GPL";
+	END
+	clang-14 -O2 -g -target bpf -c -o "$DIR/stranger.o" "$DIR/stranger.c"
+	in_server ip link set eth0 xdpdrv obj "$DIR/stranger.o" sec xdp
+}

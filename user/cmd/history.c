@@ -100,20 +100,32 @@ static const char *value_text(const json_t *record, const char *key, char out[24
 	return out;
 }
 
+static void print_names(const json_t *record, const char *key)
+{
+	const json_t *names = json_object_get(record, key);
+	size_t at;
+
+	for (at = 0; at < json_array_size(names); at++) {
+		const json_t *name = json_array_get(names, at);
+		const json_t *inner = json_object_get(name, "interface"); /* of an object */
+		const char *text = json_string_value(inner ? inner : name);
+
+		say_text("%s%s", at ? "," : "  ", text ? text : "?");
+	}
+}
+
 /* What else is worth a line: of a policy its file, of a switch what it was set to. */
 static void print_more(const json_t *record)
 {
-	static const char *const keys[] = { "policy", "mode", "interface", "message" };
-	json_t *stages = json_object_get(record, "stages"), *stage;
+	static const char *const keys[] = { "policy", "mode" };
 	unsigned int i;
-	size_t at;
 	char out[24];
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (json_object_get(record, keys[i]))
 			say_text("  %s", value_text(record, keys[i], out));
-	json_array_foreach(stages, at, stage)
-		say_text("%s%s", at ? "," : "  ", json_string_value(stage));
+	print_names(record, "stages");
+	print_names(record, "interfaces");
 	say_text("\n");
 }
 

@@ -125,11 +125,12 @@ static const char *first_text(enum table table, uint64_t hi, uint64_t lo, char *
 
 static void print_leaf(const struct image *image, uint32_t id)
 {
-	json_t *names = leaf_json(image, id), *name;
+	json_t *names = leaf_json(image, id);
 	size_t i;
 
-	json_array_foreach(names, i, name) say_text("%s%s", i ? ", " : "", json_string_value(name));
-	say_text("%s\n", json_array_size(names) ? "" : "-");
+	for (i = 0; i < json_array_size(names); i++)
+		say_text("%s%s", i ? ", " : "", json_string_value(json_array_get(names, i)));
+	say_text("%s\n", i ? "" : "-");
 	json_decref(names);
 }
 

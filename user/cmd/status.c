@@ -123,7 +123,8 @@ static void shout_attachments(struct status *status)
 		const struct attachment *at = &status->attachments[i];
 
 		if (at->gone)
-			shout(status, "INTERFACE GONE: index %u was deleted; clear: stanch detach",
+			shout(status,
+			      "INTERFACE GONE: index %u was deleted; clear: stanch detach --all",
 			      at->ifindex);
 		else if (at->mark == MARK_NONE)
 			shout(status, "NO MARKS on %s: its marking program was removed", at->name);
