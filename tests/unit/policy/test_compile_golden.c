@@ -96,7 +96,7 @@ static void golden_packets_notice_a_table_that_is_not_there(void **state)
 	make_prefix(&made, 1, 4, (unsigned __int128)0x0a000000 << 96, 8);
 	made_compile(&made, &file);
 	assert_int_equal(prove(&file.image).refused, 0);
-	hot = (struct image_hot *)(file.bytes + IMAGE_HOT_LINE * LINE_SIZE);
+	hot = (struct image_hot *)image_hot(&file.image);
 	hot->root[TABLE_V4_SRC] = 0;
 	assert_int_equal(prove(&file.image).refused, 2); /* the first and the last entry */
 }
