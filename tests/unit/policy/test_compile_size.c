@@ -76,12 +76,13 @@ static void make_shape(const struct shape *shape, struct made *made)
 {
 	unsigned __int128 host = ~(unsigned __int128)0 >> shape->under_len;
 	uint32_t lengths = shape->longest - shape->shortest + 1u;
+	uint32_t lists = shape->lists ? shape->lists : 1;
 	uint64_t random = 7;
 
-	for (uint32_t i = 0; i < shape->lists; i++)
+	for (uint32_t i = 0; i < lists; i++)
 		make_list(made, ACTION_DROP, MATCH_SOURCE, NULL, 0);
 	for (uint32_t i = 0; i < LIMIT_PREFIXES; i++)
-		make_prefix(made, 1 + i % shape->lists, shape->family,
+		make_prefix(made, 1 + i % lists, shape->family,
 			    (random_address(&random, shape->family) & host) | shape->under,
 			    shape->shortest + random_next(&random) % lengths);
 }
