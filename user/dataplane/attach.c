@@ -26,7 +26,7 @@ static int find_spot(const char *name, struct spot *ret)
 	if (!spot.ifindex)
 		return -ENODEV;
 	if (!spot.netns)
-		return -errno;
+		return last_error();
 	*ret = spot;
 	return 0;
 }
@@ -49,7 +49,7 @@ uint32_t xdp_there(uint32_t ifindex, enum attach_mode *ret_mode)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 
-	if (bpf_xdp_query(ifindex, 0, &opts))
+	if (bpf_xdp_query((int)ifindex, 0, &opts))
 		return 0;
 	if (ret_mode)
 		*ret_mode = opts.attach_mode == XDP_ATTACHED_SKB ? ATTACH_GENERIC : ATTACH_NATIVE;
@@ -191,8 +191,8 @@ int attach_interface(struct instance *instance, const char *name, enum attach_mo
 		     struct diag *diag)
 {
 	struct sweep sweep = { .folder = instance->places.pins };
-	struct link_found link;
-	struct spot spot;
+	struct link_found link = { 0 };
+	struct spot spot = { 0 };
 	int r = find_spot(name, &spot);
 
 	if (r) {
@@ -242,7 +242,7 @@ static int detach_spot(struct instance *instance, const struct spot *spot, struc
 
 int detach_interface(struct instance *instance, const char *name, struct diag *diag)
 {
-	struct spot spot;
+	struct spot spot = { 0 };
 	int r = find_spot(name, &spot);
 
 	return r ? r : detach_spot(instance, &spot, diag);

@@ -25,8 +25,8 @@ static int sum_cpus(int fd, uint32_t first, uint32_t count, uint32_t words, void
 
 		if (bpf_map_lookup_elem(fd, &key, each))
 			return -errno;
-		for (uint32_t word = 0; word < words * cpus; word++)
-			sums[i * words + word % words] += each[word];
+		for (uint32_t word = 0; word < words * (uint32_t)cpus; word++)
+			sums[(size_t)i * words + word % words] += each[word];
 	}
 	return 0;
 }

@@ -27,15 +27,19 @@ static int left_ms(const struct follow *follow)
 	return follow->end_ms >= 0 && left < 0 ? 0 : (int)left;
 }
 
-/* Under a flood the buffer is never empty, so the end is looked for here as well. */
+/* Under a flood the buffer is never empty: what was there at the end is read, but not for ever. */
+#define DRAIN_MS 200
+
 static int take_event(void *context, void *data, size_t size)
 {
 	struct follow *follow = context;
+	bool late;
 
 	if (size < sizeof(struct event))
 		return 0;
 	follow->stop = follow->fn(follow->context, data);
-	return follow->stop || !left_ms(follow) ? -ECANCELED : 0;
+	late = follow->end_ms >= 0 && now_ms() > follow->end_ms + DRAIN_MS;
+	return follow->stop || late ? -ECANCELED : 0;
 }
 
 static void free_ring(struct ring_buffer **ring)

@@ -30,7 +30,7 @@ static int mapping_open(int fd, uint32_t lines, int protection, struct mapping *
 	void *bytes = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
 
 	if (bytes == MAP_FAILED)
-		return -errno;
+		return last_error();
 	*ret = (struct mapping){ bytes, size };
 	return 0;
 }
@@ -40,7 +40,7 @@ static int map_info(int fd, struct bpf_map_info *ret)
 	uint32_t size = sizeof(*ret);
 
 	memset(ret, 0, sizeof(*ret));
-	return bpf_obj_get_info_by_fd(fd, ret, &size) ? -errno : 0;
+	return bpf_obj_get_info_by_fd(fd, ret, &size) ? last_error() : 0;
 }
 
 uint32_t map_id(int fd)

@@ -7,6 +7,7 @@
 #define STANCH_DATAPLANE_INSIDE_H
 
 #include <dirent.h>
+#include <errno.h>
 #include <sys/types.h>
 
 #include <bpf/bpf.h>
@@ -14,6 +15,12 @@
 
 #include "base/cleanup.h"
 #include "dataplane/dataplane.h"
+
+/* errno after a call that failed, never 0. */
+static inline int last_error(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
 
 static inline void close_dir(DIR **dir)
 {

@@ -140,7 +140,7 @@ static int open_whole(const struct places *places, struct instance **ret, struct
 	if (!instance)
 		return -ENOMEM;
 	if (access(places->pins, X_OK)) {
-		r = errno == ENOTDIR ? -ENOENT : -errno;
+		r = errno == ENOTDIR ? -ENOENT : last_error();
 		if (r != -ENOENT)
 			diag_add(diag, NULL, "pin", "%s: %s", places->pins, strerror(-r));
 		return r;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <linux/if_link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/attach.h"
@@ -26,14 +27,17 @@ void link_name(enum link_kind kind, const struct spot *spot, char ret[PIN_NAME])
 bool link_parse(enum link_kind kind, const char *name, struct spot *ret)
 {
 	size_t len = strlen(prefixes[kind]);
+	struct spot spot = { 0 };
 	char again[PIN_NAME];
-	struct spot spot;
+	char *end = NULL;
 
-	if (strncmp(name, prefixes[kind], len) ||
-	    sscanf(name + len, "%" SCNu64 "-%" SCNu32, &spot.netns, &spot.ifindex) != 2)
+	if (strncmp(name, prefixes[kind], len) != 0)
 		return false;
+	spot.netns = strtoull(name + len, &end, 10);
+	if (*end == '-')
+		spot.ifindex = (uint32_t)strtoul(end + 1, NULL, 10);
 	link_name(kind, &spot, again);
-	if (strcmp(name, again)) /* a pin on its way, or somebody else's */
+	if (strcmp(name, again) != 0) /* a pin on its way, or somebody else's */
 		return false;
 	*ret = spot;
 	return true;
@@ -92,7 +96,7 @@ int link_xdp(const struct instance *instance, const struct spot *spot, enum atta
 	int program = instance->programs[generic ? PROGRAM_GENERIC : PROGRAM_NATIVE];
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-	autoclose int fd = bpf_link_create(program, spot->ifindex, BPF_XDP, &opts);
+	autoclose int fd = bpf_link_create(program, (int)spot->ifindex, BPF_XDP, &opts);
 
 	return fd < 0 ? fd : pin_link(instance, fd, LINK_XDP, spot);
 }
@@ -101,7 +105,7 @@ int link_xdp(const struct instance *instance, const struct spot *spot, enum atta
 int link_tcx(const struct instance *instance, const struct spot *spot)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = LINK_FLAG_BEFORE);
-	autoclose int fd = bpf_link_create(instance->programs[PROGRAM_MARK], spot->ifindex,
+	autoclose int fd = bpf_link_create(instance->programs[PROGRAM_MARK], (int)spot->ifindex,
 					   ATTACH_TCX_INGRESS, &opts);
 
 	return fd < 0 ? fd : pin_link(instance, fd, LINK_MARK, spot);

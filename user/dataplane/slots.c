@@ -27,7 +27,7 @@ int slot_map(const struct instance *instance, unsigned int slot)
 int slot_read(const struct instance *instance, unsigned int slot, struct slot_info *ret)
 {
 	uint32_t key = slot;
-	struct slot_info info;
+	struct slot_info info = { 0 };
 
 	if (slot >= SLOTS)
 		return -EINVAL;
@@ -47,7 +47,7 @@ static int write_info(const struct instance *instance, unsigned int slot,
 
 int slot_find(const struct instance *instance, uint64_t generation)
 {
-	struct slot_info info;
+	struct slot_info info = { 0 };
 
 	for (unsigned int slot = 0; slot < SLOTS; slot++) {
 		int r = slot_read(instance, slot, &info);
@@ -55,7 +55,7 @@ int slot_find(const struct instance *instance, uint64_t generation)
 		if (r)
 			return r;
 		if (info.lines && info.generation == generation)
-			return slot;
+			return (int)slot;
 	}
 	return -ENOENT;
 }
@@ -78,10 +78,10 @@ int slot_free(const struct instance *instance, const struct word *word)
 		if (names_slot(word, slot))
 			continue;
 		if (!info.lines)
-			return slot;
+			return (int)slot;
 		if (info.generation < oldest.generation) {
 			oldest = info;
-			found = slot;
+			found = (int)slot;
 		}
 	}
 	return found;
@@ -110,7 +110,7 @@ static int filled_info(const struct instance *instance, unsigned int slot, struc
 
 int slot_copy(const struct instance *instance, unsigned int slot, struct image_file *ret)
 {
-	struct slot_info info;
+	struct slot_info info = { 0 };
 	int r = filled_info(instance, slot, &info);
 	autoclose int fd = r ? r : slot_map(instance, slot);
 
@@ -119,7 +119,7 @@ int slot_copy(const struct instance *instance, unsigned int slot, struct image_f
 
 int slot_verify(const struct instance *instance, unsigned int slot)
 {
-	struct slot_info info;
+	struct slot_info info = { 0 };
 	uint8_t digest[32];
 	int r = filled_info(instance, slot, &info);
 	autoclose int fd = r ? r : pinned_map(instance, slot);
@@ -134,7 +134,7 @@ int slot_verify(const struct instance *instance, unsigned int slot)
 
 int slot_check(const struct instance *instance, unsigned int slot)
 {
-	struct slot_info info;
+	struct slot_info info = { 0 };
 	struct image_id id;
 	uint32_t first = IMAGE_ID_LINE;
 	int r = filled_info(instance, slot, &info);
@@ -253,11 +253,13 @@ int slot_stage(struct instance *instance, const struct image_file *image, uint64
 {
 	int r = check_unnamed(instance, slot);
 
-	if (r) {
-		diag_add(diag, NULL, "slot_in_use", "slot %u is live, last-known-good or candidate",
-			 slot);
+	if (r == -EBUSY || r == -EINVAL) {
+		diag_add(diag, NULL, "slot_in_use",
+			 "slot %u is not there, or live, last-known-good or candidate", slot);
 		return r;
 	}
+	if (r)
+		return refused(diag, "slot_word", r, "reading the control word");
 	return slot_put(instance, image, generation, slot, diag);
 }
 
