@@ -68,6 +68,8 @@ TOOL_SKEL := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard tools/bpf/*.bpf.c))
 TOOL_FLAGS := -Itools/lib -Itools/bpf -I$(B)/tools/bpf
 # Variants of the program that do something wrong or slow on purpose.
 VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
+# Faults on order, preloaded into the tool, and a program to see them on.
+SHIM     := $(B)/tests/shim/shim.so $(B)/tests/shim/victim
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
@@ -109,6 +111,15 @@ $(FUZZERS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) $(FUZZ_LINK) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
+# It defines what a fortified header would define too.
+$(B)/tests/shim/shim.so: tests/shim/shim.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -fPIC -shared -o $@ $<
+
+$(B)/tests/shim/victim: tests/shim/victim.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARN) -o $@ $<
+
 $(TOOLS): $(B)/tools/%: tools/%.c $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
@@ -148,7 +159,7 @@ e2e: all
 	tests/run $(E2E)
 
 ## outage: every row of the fault matrix, the slow ones too (root)
-outage: all $(OUTAGE_C)
+outage: all $(SHIM) $(OUTAGE_C)
 	tests/run $(OUTAGE)
 
 ## san: unit tests under the address and undefined-behaviour sanitisers
@@ -176,7 +187,7 @@ coverage:
 coverage-programs: $(UNIT) $(FUZZERS)
 
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
-check: all $(PROGRAMS) $(SAN_UNIT)
+check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT)
 	tests/run tools/lint $(wildcard tests/lint/*.bats) $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
 
 ## test: install what is missing, then check (root)
