@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 #define DETAIL 512
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MISUSED 99
@@ -166,18 +166,28 @@ static bool is_possible(void)
 	}
 }
 
+static bool read_sleep(const char *word)
+{
+	static const char name[] = "SLEEP:";
+	char *end;
+
+	if (strncmp(word, name, strlen(name)))
+		return false;
+	word += strlen(name);
+	shim.sleep_ms = strtol(word, &end, 10);
+	return *word && !*end && shim.sleep_ms >= 0;
+}
+
 static void read_deed(const char *text)
 {
 	bool after = !strncmp(text, "AFTER:", 6);
 	const char *word = after ? text + 6 : text;
-	char end;
 
 	shim.act = after ? ACT_AFTER : ACT_CALL;
 	shim.deed = !strcmp(word, "KILL")   ? DEED_KILL
 		    : !strcmp(word, "STOP") ? DEED_STOP
+		    : read_sleep(word)	    ? DEED_SLEEP
 					    : DEED_NONE;
-	if (sscanf(word, "SLEEP:%ld%c", &shim.sleep_ms, &end) == 1 && shim.sleep_ms >= 0)
-		shim.deed = DEED_SLEEP;
 	if (shim.deed)
 		return;
 	shim.error = error_named(word);

@@ -21,7 +21,7 @@ static long make_call(char *name, char *first, char *second)
 	int fd = -1;
 
 	if (!strcmp(name, "bpf"))
-		return syscall(SYS_bpf, atoi(first), &attr, sizeof(attr));
+		return syscall(SYS_bpf, strtol(first, NULL, 10), &attr, sizeof(attr));
 	if (!strcmp(name, "getpid"))
 		return syscall(SYS_getpid) == getpid() ? 0 : -1;
 	if (!strcmp(name, "rename"))

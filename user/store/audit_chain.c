@@ -85,7 +85,7 @@ static int read_more(struct chain_reader *reader)
 	ssize_t got;
 	int err;
 
-	if (reader->start) {
+	if (buf->data && reader->start) {
 		memmove(buf->data, buf->data + reader->start, buf->len - reader->start);
 		buf->len -= reader->start;
 		reader->start = 0;
@@ -111,7 +111,8 @@ int chain_read(struct chain_reader *reader, struct chain_line *ret)
 	for (;;) {
 		size_t left = buf->len - reader->start;
 		const char *line = buf->data ? buf->data + reader->start : NULL;
-		const char *end = left > seen ? memchr(line + seen, '\n', left - seen) : NULL;
+		const char *end =
+			line && left > seen ? memchr(line + seen, '\n', left - seen) : NULL;
 		int err;
 
 		if (end || reader->end) {

@@ -87,16 +87,28 @@ int store_prepare(const struct places *places)
 	return err;
 }
 
+/* A number of at most nine digits that ends with @last; 0 when it is not one. */
+static int take_number(const char *text, char last, const char **ret_end)
+{
+	size_t len = strspn(text, "0123456789");
+
+	if (!len || len > 9 || text[len] != last)
+		return 0;
+	*ret_end = text + len;
+	return (int)strtol(text, NULL, 10);
+}
+
 /* NAME.new-PID-N: the process that wrote @name aside, when it is no more. */
 static bool is_leftover(const char *name)
 {
 	const char *mark = strstr(name, ".new-");
-	unsigned int number;
-	int pid, end = 0;
+	const char *end = NULL;
+	int pid = mark ? take_number(mark + strlen(".new-"), '-', &end) : 0;
 
-	if (!mark || sscanf(mark, ".new-%9d-%9u%n", &pid, &number, &end) != 2 || mark[end])
+	if (!pid)
 		return false;
-	return pid > 0 && kill(pid, 0) && errno == ESRCH;
+	take_number(end + 1, '\0', &end);
+	return !*end && kill(pid, 0) && errno == ESRCH;
 }
 
 static void close_folder(DIR **dir)
@@ -141,11 +153,11 @@ static pid_t read_holder(const char *path)
 {
 	autoclose int fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0);
 	char text[16] = "";
-	int pid;
+	const char *end;
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return 0;
-	return sscanf(text, "%9d", &pid) == 1 && pid > 0 ? pid : 0;
+	return take_number(text, '\n', &end);
 }
 
 int store_lock(const struct places *places, int timeout_ms, pid_t *ret_holder)
