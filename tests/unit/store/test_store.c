@@ -141,7 +141,7 @@ static int take_turns(void)
 		    buf_append(&text, "", 1))
 			return 1;
 		poll(NULL, 0, 0);
-		len = snprintf(number, sizeof(number), "%d", atoi(text.data) + 1);
+		len = snprintf(number, sizeof(number), "%ld", strtol(text.data, NULL, 10) + 1);
 		put_file(in_state("number"), number, (size_t)len);
 	}
 	return 0;
@@ -167,7 +167,7 @@ static void only_one_of_many_holds_the_lock(void **state)
 	}
 	get_file(in_state("number"), &text);
 	assert_int_equal(buf_append(&text, "", 1), 0);
-	assert_int_equal(atoi(text.data), TAKERS * TURNS);
+	assert_int_equal(strtol(text.data, NULL, 10), TAKERS * TURNS);
 }
 
 static void a_lock_that_is_no_file_of_ours_is_refused(void **state)
