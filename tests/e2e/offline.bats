@@ -137,12 +137,13 @@ golden() { diff -u "$ROOT/tests/e2e/golden/$1" -; }
 	[ "$(stanch -j check p.yaml | jq -r '.bytes | type')" = string ]
 }
 
-@test "-q leaves results and errors alone and silences the rest" {
+@test "-v says more, -q leaves results and errors alone and silences the rest" {
 	{ seq -f '192.0.2.%g' 1 100; echo 192.0.2.7; } >friends
 	sed -i 's/file: friends/file: friends, duplicates: merge/' p.yaml
 	run --separate-stderr stanch -v check p.yaml
 	[ "$status" -eq 0 ]
 	[[ "$stderr" == *merged* ]]
+	[[ "$stderr" == *"p.yaml: "*" bytes read as a policy, image of "*" lines"* ]]
 	run --separate-stderr stanch -q check p.yaml
 	[ "$status" -eq 0 ]
 	[ -n "$output" ]

@@ -16,6 +16,8 @@ struct reading {
 	const struct limits *limits;
 	struct diag *diag;
 	struct buf content; /* of the file, while it is ours */
+	size_t size; /* of the file */
+	bool image;
 	struct buf notes; /* a line for each list that was accepted with duplicates */
 };
 
@@ -102,7 +104,9 @@ static int read_source(struct reading *reading, struct image_file *ret, struct b
 
 	if (err)
 		return err;
-	if (is_image(&reading->content))
+	reading->size = reading->content.len;
+	reading->image = is_image(&reading->content);
+	if (reading->image)
 		return image_load(&bytes, reading->limits, ret, reading->diag);
 	err = read_policy(reading, ret);
 	if (err || !ret_text)
@@ -147,8 +151,11 @@ int source_load(const struct options *options, const char *path, const struct li
 	int err = read_source(&reading, ret, ret_text);
 
 	say_notes(options, &reading.notes);
-	if (!err)
+	if (!err) {
+		say_detail(options, "%s: %zu bytes read as %s, image of %u lines", path,
+			   reading.size, reading.image ? "an image" : "a policy", ret->image.lines);
 		return EXIT_DONE;
+	}
 	if (!diag.total)
 		return say_errno(options, err, path);
 	snprintf(message, sizeof(message), "%s is refused", path);
