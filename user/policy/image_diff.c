@@ -95,7 +95,11 @@ static char port_sign(const struct diffing *diffing, uint32_t port)
 	bool before = port_is_protected(diffing->from, port);
 	bool after = port_is_protected(diffing->to, port);
 
-	return before == after ? 0 : after ? '+' : '-';
+	if (before == after)
+		return 0;
+	if (after)
+		return '+';
+	return '-';
 }
 
 /* Neighbouring ports that change alike are one change. */
