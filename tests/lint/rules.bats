@@ -269,8 +269,8 @@ refused() { # LINTER PATTERN: the linter fails and names what is wrong
 }
 
 @test "layers: nothing names one machine or a registry's host" {
-	echo "see /$(echo work)/shared/notes" >user/README.md
-	echo "from deb.$(echo debian).org" >tools/README.md
+	printf "see /%s/shared/notes\n" work >user/README.md
+	printf "from deb.%s.org\n" debian >tools/README.md
 	refused layers 'user/README.md:1: \[place\]'
 	refused layers 'tools/README.md:1: \[place\]'
 }
