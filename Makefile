@@ -186,6 +186,10 @@ coverage:
 	tests/run tests/coverage
 coverage-programs: $(UNIT) $(FUZZERS)
 
+## test-vm: the tool on Debian's own kernels, 6.1 and 6.12, under QEMU
+test-vm: all $(BPF_TEST)
+	tests/run $(wildcard tests/vm/linux-*)
+
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
 check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT)
 	tests/run tools/lint $(wildcard tests/lint/*.bats) $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
@@ -264,5 +268,6 @@ unit-programs: $(UNIT)
 .PHONY: san
 .PHONY: san-programs
 .PHONY: test
+.PHONY: test-vm
 .PHONY: unit
 .PHONY: unit-programs
