@@ -199,6 +199,12 @@ test:
 	tools/install build test lint
 	$(MAKE) --no-print-directory -j$$(nproc) check
 
+## demo: people and bots in network namespaces, every promise beside what is seen (root)
+demo:
+	tools/install build demo
+	$(MAKE) --no-print-directory -j$$(nproc) all
+	tools/demo
+
 ## conformance: every row of the packet table, in the kernel and natively, beside xdp-filter (root)
 conformance: $(B)/tools/conformance
 	$(MAKE) --no-print-directory SAN=1 build/san/tools/conformance
