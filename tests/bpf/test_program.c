@@ -24,6 +24,7 @@
 #define BAD 0xcb007101 /* 203.0.113.1 */
 #define GREY 0xc6336401 /* 198.51.100.1 */
 #define LINES 16u
+#define AT(line) ((size_t)(line)*LINE_SIZE)
 
 static const char policy[] = "version: 1\n"
 			     "mode: enforce\n"
@@ -133,8 +134,8 @@ static void image_reference(const struct bed *bed)
 static void image_wrong_list(const struct bed *bed)
 {
 	unsigned char bytes[LINES * LINE_SIZE];
-	struct image_hot *hot = (struct image_hot *)(bytes + IMAGE_HOT_LINE * LINE_SIZE);
-	struct leaf *leaf = (struct leaf *)(bytes + 8 * LINE_SIZE) + 1;
+	struct image_hot *hot = (struct image_hot *)(bytes + AT(IMAGE_HOT_LINE));
+	struct leaf *leaf = (struct leaf *)(bytes + AT(8)) + 1;
 
 	force_root(bytes, LINES, 1);
 	hot->leaves = 2;
@@ -155,7 +156,7 @@ static void image_steps(const struct bed *bed)
 
 	force_root(bytes, LINES, round);
 	for (uint32_t i = 0; i < ENTRIES_PER_LINE; i++)
-		((uint32_t *)(bytes + 8 * LINE_SIZE))[i] = round;
+		((uint32_t *)(bytes + AT(8)))[i] = round;
 	force_image(bed, 1, bytes);
 	passes_as(bed, 1, REASON_IMAGE_STEPS);
 }
@@ -238,7 +239,7 @@ static void force_and_compare(struct twin *twin, const struct image *golden, uns
 
 static void random_bytes(unsigned char *bytes, uint64_t *seed)
 {
-	struct image_hot *hot = (struct image_hot *)(bytes + IMAGE_HOT_LINE * LINE_SIZE);
+	struct image_hot *hot = (struct image_hot *)(bytes + AT(IMAGE_HOT_LINE));
 
 	for (uint32_t i = 0; i < LINES * LINE_SIZE; i += 8) {
 		uint64_t number = random_next(seed);
@@ -270,7 +271,7 @@ static void no_image_makes_the_program_abort(void **state)
 	force_and_compare(twin, &golden.image, bytes);
 	memset(bytes, 0xff, sizeof(bytes));
 	force_and_compare(twin, &golden.image, bytes);
-	((struct image_hot *)(bytes + IMAGE_HOT_LINE * LINE_SIZE))->magic = IMAGE_HOT_MAGIC;
+	((struct image_hot *)(bytes + AT(IMAGE_HOT_LINE)))->magic = IMAGE_HOT_MAGIC;
 	force_and_compare(twin, &golden.image, bytes);
 	for (int i = 0; i < 64; i++) {
 		random_bytes(bytes, &seed);
@@ -436,7 +437,7 @@ static void kill_all_subsets(void *context, const char *name, const struct frame
 
 	assert_int_equal(twin_command(killing->twin, killing->slot, MODE_ENFORCE, 0), 0);
 	assert_int_equal(twin_run(killing->twin, frame->bytes, frame->len, &whole, NULL), 0);
-	for (uint16_t kills = 1; kills < 1 << STAGES; kills++) {
+	for (unsigned int kills = 1; kills < 1u << STAGES; kills++) {
 		assert_int_equal(twin_command(killing->twin, killing->slot, MODE_ENFORCE, kills),
 				 0);
 		assert_int_equal(twin_run(killing->twin, frame->bytes, frame->len, &less, NULL), 0);

@@ -97,7 +97,7 @@ static void check_slot(struct rig *rig, const struct instance *instance, int r, 
 static void refuse_every_call_of_staging(struct rig *rig, struct instance *instance, int error,
 					 bool filled)
 {
-	unsigned int held = rig_held(), at;
+	unsigned int held, at;
 	auto_image struct image_file image = { 0 };
 	autoclose int program = rig_program(rig);
 	struct frame frame;

@@ -53,7 +53,7 @@ void force_lease(const struct instance *instance, uint64_t deadline)
 
 void force_root(unsigned char *bytes, uint32_t lines, uint32_t entry)
 {
-	struct image_hot *hot = (struct image_hot *)(bytes + IMAGE_HOT_LINE * LINE_SIZE);
+	struct image_hot *hot = (struct image_hot *)(bytes + (size_t)IMAGE_HOT_LINE * LINE_SIZE);
 
 	memset(bytes, 0, (size_t)lines * LINE_SIZE);
 	hot->magic = IMAGE_HOT_MAGIC;

@@ -7,12 +7,14 @@
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,24 +22,29 @@
 #include "base/cleanup.h"
 #include "rig.h"
 
-static int run(const char *fmt, va_list arguments)
+/* Exit status of a shell command, -1 when it was not run to its end. */
+static int run(char *command)
 {
-	char command[1024];
+	char *const argv[] = { "sh", "-c", command, NULL };
+	int status = -1;
+	pid_t pid;
 
-	vsnprintf(command, sizeof(command), fmt, arguments);
-	return system(command);
+	if (posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ) ||
+	    waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void rig_command(const char *fmt, ...)
 {
+	char command[1024];
 	va_list arguments;
-	int r;
 
 	va_start(arguments, fmt);
-	r = run(fmt, arguments);
+	vsnprintf(command, sizeof(command), fmt, arguments);
 	va_end(arguments);
-	if (r)
-		fail_msg("failed: %s", fmt);
+	if (run(command))
+		fail_msg("failed: %s", command);
 }
 
 unsigned int rig_namespace(struct rig *rig)
@@ -88,7 +95,8 @@ void rig_veth(struct rig *rig, unsigned int from, unsigned int to, const char *n
 
 void rig_send(const char *name, const void *frame, uint32_t len)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(name) };
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_ifindex = (int)if_nametoindex(name) };
 	autoclose int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
@@ -102,7 +110,7 @@ unsigned int rig_netns_cleanup(struct rig *rig)
 
 	for (unsigned int i = 0; i < rig->namespace_count; i++) {
 		snprintf(command, sizeof(command), "ip netns del %s", rig->namespaces[i]);
-		left += system(command) != 0;
+		left += run(command) != 0;
 	}
 	rig->namespace_count = 0;
 	return left;

@@ -35,7 +35,7 @@ int bpffs_folder(const char *path)
 	if (mkdir(path, 0750))
 		return errno == EEXIST ? 0 : -errno;
 	if (chmod(path, 0750)) /* whatever the umask */
-		return -errno;
+		return last_error();
 	give_to_group(path);
 	return 0;
 }
@@ -61,7 +61,7 @@ static int is_bpffs(const char *path)
 	struct statfs fs;
 
 	if (statfs(path, &fs))
-		return -errno;
+		return last_error();
 	return (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
@@ -107,7 +107,7 @@ int bpffs_pin(int fd, const char *folder, const char *name, mode_t mode)
 		return r;
 	unlink(aside); /* of somebody who was killed here */
 	if (bpf_obj_pin(fd, aside))
-		return -errno;
+		return last_error();
 	if (chmod(aside, mode))
 		r = -errno;
 	give_to_group(aside);
@@ -149,7 +149,7 @@ int bpffs_each(const char *folder, int (*fn)(void *context, const char *name), v
 	int r = 0;
 
 	if (!dir)
-		return -errno;
+		return last_error();
 	while (!r && (entry = readdir(dir))) {
 		if (*entry->d_name != '.')
 			r = fn(context, entry->d_name);

@@ -30,9 +30,9 @@ int control_map(int fd, struct control **ret)
 	} else if (errno == EPERM || errno == EACCES) {
 		control->fd = dup(fd);
 		if (control->fd < 0)
-			return -errno;
+			return last_error();
 	} else {
-		return -errno;
+		return last_error();
 	}
 	*ret = TAKE_PTR(control);
 	return 0;

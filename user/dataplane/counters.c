@@ -24,7 +24,7 @@ static int sum_cpus(int fd, uint32_t first, uint32_t count, uint32_t words, void
 		uint32_t key = first + i;
 
 		if (bpf_map_lookup_elem(fd, &key, each))
-			return -errno;
+			return last_error();
 		for (uint32_t word = 0; word < words * (uint32_t)cpus; word++)
 			sums[(size_t)i * words + word % words] += each[word];
 	}
@@ -35,7 +35,7 @@ static int sum_cpus(int fd, uint32_t first, uint32_t count, uint32_t words, void
 
 int counters_read(const struct instance *instance, struct counter *ret)
 {
-	memset(ret, 0, COUNTERS * sizeof(*ret));
+	memset(ret, 0, (size_t)COUNTERS * sizeof(*ret));
 	return sum_cpus(instance->maps[PIN_COUNTERS], 0, COUNTERS, WORDS(*ret), ret);
 }
 
@@ -45,7 +45,7 @@ int hits_read(const struct instance *instance, unsigned int slot, struct hit *re
 
 	if (slot >= SLOTS)
 		return -EINVAL;
-	memset(ret, 0, entries * sizeof(*ret));
+	memset(ret, 0, (size_t)entries * sizeof(*ret));
 	return sum_cpus(instance->maps[PIN_HITS], slot * entries, entries, WORDS(*ret), ret);
 }
 

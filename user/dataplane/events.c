@@ -56,7 +56,7 @@ int events_follow(const struct instance *instance, int timeout_ms,
 	int r = 0;
 
 	if (!ring)
-		return -errno;
+		return last_error();
 	if (timeout_ms >= 0)
 		follow.end_ms = now_ms() + timeout_ms;
 	do

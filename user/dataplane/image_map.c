@@ -29,7 +29,7 @@ static int mapping_open(int fd, uint32_t lines, int protection, struct mapping *
 	size_t size = (size_t)lines * LINE_SIZE;
 	void *bytes = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
 
-	if (bytes == MAP_FAILED)
+	if (bytes == MAP_FAILED || !bytes)
 		return last_error();
 	*ret = (struct mapping){ bytes, size };
 	return 0;
@@ -210,7 +210,7 @@ static int copy_lines(int fd, unsigned char *bytes, uint32_t lines)
 					     bytes + (size_t)at * LINE_SIZE, &count, NULL);
 
 		if (r && errno != ENOENT) /* which says that these were the last */
-			return -errno;
+			return last_error();
 		if (!count)
 			return -EPROTO;
 		at += count;
@@ -230,7 +230,8 @@ int image_map_copy(int fd, struct image_file *ret)
 	bytes = aligned_alloc(LINE_SIZE, (size_t)lines * LINE_SIZE);
 	if (!bytes)
 		return -ENOMEM;
-	if (!mapping_open(fd, lines, PROT_READ, &mapping))
+	mapping_open(fd, lines, PROT_READ, &mapping);
+	if (mapping.bytes)
 		memcpy(bytes, mapping.bytes, mapping.size);
 	else
 		r = copy_lines(fd, bytes, lines);

@@ -19,7 +19,9 @@
 /* errno after a call that failed, never 0. */
 static inline int last_error(void)
 {
-	return errno > 0 ? -errno : -EIO;
+	int r = -errno;
+
+	return r < 0 ? r : -EIO;
 }
 
 static inline void close_dir(DIR **dir)

@@ -229,7 +229,8 @@ static int fill_seed(const struct instance *instance)
 
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -EIO;
-	return bpf_map_update_elem(instance->maps[PIN_SEED], &zero, seed, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(instance->maps[PIN_SEED], &zero, seed, BPF_ANY) ? last_error()
+										   : 0;
 }
 
 /* Generation 0 passes everything. */
@@ -250,7 +251,8 @@ static int set_word(const struct instance *instance)
 	uint64_t bits = word_pack(&word);
 	uint32_t key = CONTROL_WORD;
 
-	return bpf_map_update_elem(instance->maps[PIN_CONTROL], &key, &bits, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(instance->maps[PIN_CONTROL], &key, &bits, BPF_ANY) ? last_error()
+										      : 0;
 }
 
 static int build(const struct places *aside, struct instance **ret, struct diag *diag)

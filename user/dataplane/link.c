@@ -58,7 +58,7 @@ int link_look(const char *folder, enum link_kind kind, const struct spot *spot,
 	if (fd < 0)
 		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
+		return last_error();
 	/* the interface is the first number of a TCX link's part as well */
 	*ret = (struct link_found){ .ifindex = info.xdp.ifindex, .program = info.prog_id };
 	return 0;

@@ -32,7 +32,7 @@ int slot_read(const struct instance *instance, unsigned int slot, struct slot_in
 	if (slot >= SLOTS)
 		return -EINVAL;
 	if (bpf_map_lookup_elem(instance->maps[PIN_SLOT_INFO], &key, &info))
-		return -errno;
+		return last_error();
 	*ret = info;
 	return 0;
 }
@@ -42,7 +42,9 @@ static int write_info(const struct instance *instance, unsigned int slot,
 {
 	uint32_t key = slot;
 
-	return bpf_map_update_elem(instance->maps[PIN_SLOT_INFO], &key, info, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(instance->maps[PIN_SLOT_INFO], &key, info, BPF_ANY)
+		       ? last_error()
+		       : 0;
 }
 
 int slot_find(const struct instance *instance, uint64_t generation)
@@ -96,7 +98,7 @@ static int pinned_map(const struct instance *instance, unsigned int slot)
 	if (fd < 0)
 		return fd == -ENOENT ? -EBADMSG : fd;
 	if (bpf_map_lookup_elem(instance->maps[PIN_SLOTS], &key, &id))
-		return errno == ENOENT ? -EBADMSG : -errno;
+		return errno == ENOENT ? -EBADMSG : last_error();
 	return id && id == map_id(fd) ? TAKE_FD(fd) : -EBADMSG;
 }
 
@@ -143,7 +145,7 @@ int slot_check(const struct instance *instance, unsigned int slot)
 	if (fd < 0)
 		return fd;
 	if (bpf_map_lookup_elem(fd, &first, &id))
-		return -errno;
+		return last_error();
 	return memcmp(id.digest, info.digest, sizeof(id.digest)) ? -EBADMSG : 0;
 }
 
@@ -154,14 +156,14 @@ int slots_wait(int slots)
 
 	if (scratch < 0)
 		return scratch;
-	return bpf_map_update_elem(slots, &key, &scratch, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(slots, &key, &scratch, BPF_ANY) ? last_error() : 0;
 }
 
 int slots_publish(int slots, unsigned int slot, int map)
 {
 	uint32_t key = slot;
 
-	return bpf_map_update_elem(slots, &key, &map, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(slots, &key, &map, BPF_ANY) ? last_error() : 0;
 }
 
 /* As it was before: @old is the map that was there, or negative. */
@@ -243,7 +245,7 @@ static int check_unnamed(const struct instance *instance, unsigned int slot)
 	if (slot >= SLOTS)
 		return -EINVAL;
 	if (bpf_map_lookup_elem(instance->maps[PIN_CONTROL], &key, &bits))
-		return -errno;
+		return last_error();
 	word = word_unpack(bits);
 	return names_slot(&word, slot) ? -EBUSY : 0;
 }
@@ -276,7 +278,7 @@ int slot_withdraw(struct instance *instance, unsigned int slot)
 	if (r)
 		return r;
 	if (bpf_map_delete_elem(instance->maps[PIN_SLOTS], &key) && errno != ENOENT)
-		return -errno;
+		return last_error();
 	pin_name(slot, name);
 	r = bpffs_unpin(instance->places.pins, name);
 	return r == -ENOENT ? 0 : r;

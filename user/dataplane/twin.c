@@ -134,7 +134,7 @@ int twin_run(struct twin *twin, const void *frame, uint32_t len, struct judged *
 	if (r)
 		return r == -ENOMEM && len > FRAME_CERTAIN ? -EINVAL : r;
 	if (bpf_map_lookup_elem(twin->judged, &zero, ret))
-		return -errno;
+		return last_error();
 	if (ret_action)
 		*ret_action = opts.retval;
 	return 0;
