@@ -40,6 +40,10 @@ SAN_FLAGS := -fprofile-instr-generate -fcoverage-mapping
 FUZZ_LINK := -fsanitize=fuzzer
 endif
 
+# One short line per file; `make V=1` shows the commands.
+Q        := $(if $(V),,@)
+say       = @$(if $(V),:,printf '  %-4s %s\n' $(1) $@)
+
 LIB_SRC  := $(wildcard user/base/*.c user/policy/*.c user/dataplane/*.c user/store/*.c)
 CMD_SRC  := $(wildcard user/cmd/*.c)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
@@ -81,55 +85,68 @@ LIB      := $(B)/libstanch.a
 all: $(B)/stanch $(TOOLS)
 
 $(B)/stanch: $(CMD_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CMD_OBJ) $(LIB) $(LIBS)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CMD_OBJ) $(LIB) $(LIBS)
 
 $(LIB): $(LIB_OBJ)
-	rm -f $@
-	$(AR) rcs $@ $(LIB_OBJ)
+	$(Q)rm -f $@
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
 $(B)/user/%.o: user/%.c | $(SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/tests/lib/%.o: tests/lib/%.c | $(SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/tools/lib/%.o: tools/lib/%.c | $(TOOL_SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(TOOL_LIB): $(TOOL_LIB_OBJ)
-	rm -f $@
-	$(AR) rcs $@ $(TOOL_LIB_OBJ)
+	$(Q)rm -f $@
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $(TOOL_LIB_OBJ)
 
 $(PROGRAMS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) | $(VARIANTS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
 $(FUZZERS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) $(FUZZ_LINK) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) $(FUZZ_LINK) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
 # It defines what a fortified header would define too.
 $(B)/tests/shim/shim.so: tests/shim/shim.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -fPIC -shared -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -fPIC -shared -o $@ $<
 
 $(B)/tests/shim/victim: tests/shim/victim.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARN) -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARN) -o $@ $<
 
 $(TOOLS): $(B)/tools/%: tools/%.c $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
 
 $(B)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) $(BPF_EXTRA) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(BPF_EXTRA) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/%.skel.h: $(B)/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
+	$(call say,GEN)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(TOOL_LIB_OBJ:.o=.d) $(VARIANTS:.o=.d) $(PROGRAMS:=.d) $(FUZZERS:=.d) $(TOOLS:=.d)
 -include $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.d) $(TOOL_SKEL:.skel.h=.bpf.d)
@@ -186,9 +203,13 @@ coverage:
 	tests/run tests/coverage
 coverage-programs: $(UNIT) $(FUZZERS)
 
-## test-vm: the tool on Debian's own kernels, 6.1 and 6.12, under QEMU
+## test-vm: the tool on Debian's own kernels under QEMU; VM=6.1 for one of them
 test-vm: all $(BPF_TEST)
-	tests/run $(wildcard tests/vm/linux-*)
+	tests/run $(if $(VM),$(VM:%=tests/vm/linux-%),$(wildcard tests/vm/linux-*))
+
+## clang-matrix: the programs built by every clang that is installed, loaded, and counted (root)
+clang-matrix:
+	tests/run tests/bpf/clang-matrix
 
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
 check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT)
@@ -213,7 +234,8 @@ conformance: $(B)/tools/conformance
 BENCH := $(B)/tests/bench/packets
 $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
 -include $(BENCH:=.d)
 
 ## bench: nanoseconds per packet by class, as ratios to a bare counting drop (root)
@@ -226,18 +248,34 @@ man: $(MAN_SRC:man/%.scd=$(B)/man/%)
 
 $(B)/man/%: man/%.scd
 	@mkdir -p $(@D)
-	scdoc < $< > $@
+	$(call say,MAN)
+	$(Q)scdoc < $< > $@
 
 TABLES   := $(wildcard tests/bench/tables*.c)
 $(B)/tests/bench/tables: $(TABLES) tests/bench/tables.h include/stanch/table.h $(TEST_LIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $(TABLES) $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $(TABLES) $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
 
 ## bench-tables: prefix table structures compared on the same prefixes
 bench-tables: $(B)/tests/bench/tables
 	$<
 
-.PHONY: bench-tables
+
+## install: the tool and its manual pages below DESTDIR
+MANDIR   := $(DESTDIR)$(PREFIX)/share/man
+install: $(B)/stanch
+	install -D -m 755 $(B)/stanch $(DESTDIR)$(PREFIX)/sbin/stanch
+	$(foreach page,$(wildcard $(B)/man/*),install -D -m 644 $(page) \
+		$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true
+
+## hooks: let git check format and layers before each commit; nothing is ever changed by them
+hooks:
+	git config core.hooksPath tools/hooks
+
+## format: rewrite every C file in the house style
+format:
+	clang-format-14 -i $$(git ls-files '*.c' '*.h')
 
 ## clean: remove everything that was built
 clean:
@@ -255,18 +293,23 @@ unit-programs: $(UNIT)
 
 .PHONY: all
 .PHONY: bench
+.PHONY: bench-tables
 .PHONY: bpf
 .PHONY: check
+.PHONY: clang-matrix
 .PHONY: clean
 .PHONY: conformance
 .PHONY: coverage
 .PHONY: coverage-programs
 .PHONY: e2e
+.PHONY: format
 .PHONY: fuzz
 .PHONY: fuzz-plants
 .PHONY: fuzz-programs
 .PHONY: fuzzers
 .PHONY: help
+.PHONY: hooks
+.PHONY: install
 .PHONY: lint
 .PHONY: lint-flags
 .PHONY: man

@@ -36,12 +36,16 @@ says() { # PATTERN COMMAND...
 }
 
 arrives() { # SOURCE: its echo requests are answered
-	ip netns exec far busybox ping -c 3 -w 5 -I "$1" $here
+	ip netns exec far busybox ping -c 3 -w 5 -I "$1" "$here"
 }
 
 apply() { # LISTS
-	printf 'version: 1\nmode: enforce\nmark: {mask: 0xff000000, value: 0x5b000000}\n' >policy.yaml
-	echo "lists: [$1]" >>policy.yaml
+	cat >policy.yaml <<-END
+		version: 1
+		mode: enforce
+		mark: {mask: 0xff000000, value: 0x5b000000}
+		lists: [$1]
+	END
 	stanch apply policy.yaml
 }
 
@@ -52,7 +56,7 @@ wire() {
 	ip link set eth0 up
 	ip -n far link set eth1 up
 	for address in $good $bad $grey; do
-		ip -n far addr add $address/24 dev eth1
+		ip -n far addr add "$address"/24 dev eth1
 	done
 	# Rule 0, the local table, comes last, so that a mark can decide before it.
 	ip rule add pref 100 lookup local
@@ -63,11 +67,12 @@ wire() {
 marked_are_dropped() {
 	ip rule add pref 50 fwmark 0x5b000000/0xff000000 blackhole
 	sleep 1
-	not arrives $grey
+	not arrives "$grey"
 }
 
 break_glass() { # with bpftool alone
-	bpftool map update pinned /run/stanch/bpf/default/control key 2 0 0 0 value 1 0 0 0 0 0 0 0
+	bpftool map update pinned /run/stanch/bpf/default/control \
+		key 2 0 0 0 value 1 0 0 0 0 0 0 0
 }
 
 echo 1..15
