@@ -121,7 +121,7 @@ verdict() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.detail // "
 }
 
 @test "ten applies leave four slots and what they need, no more" {
-	for i in $(seq 10); do
+	for _ in $(seq 10); do
 		stanch -q apply "$DIR/one.yaml"
 		stanch -q apply "$DIR/two.yaml"
 	done

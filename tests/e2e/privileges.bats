@@ -28,12 +28,16 @@ nobody() {
 		--ambient-caps=-all --bounding-set=-all timeout 60 "$DIR/stanch" "$@"
 }
 
-# operator COMMAND... - as a user with three capabilities, none of them root's
-operator() {
-	setpriv --reuid nobody --regid nogroup --clear-groups \
-		--inh-caps=-all,+bpf,+net_admin,+perfmon --ambient-caps=-all,+bpf,+net_admin,+perfmon \
-		--bounding-set=-all,+bpf,+net_admin,+perfmon timeout 60 "$DIR/stanch" "$@"
-}
+# places_in FOLDER BPF - state and run below a folder, pins in another
+places_in() { export STANCH_STATE_DIR=$1/state STANCH_RUN_DIR=$1/run STANCH_BPF_DIR=$2; }
+
+# A user with three capabilities, none of them root's.
+CAPS=-all,+bpf,+net_admin,+perfmon
+OPERATOR=(setpriv --reuid nobody --regid nogroup --clear-groups
+	"--inh-caps=$CAPS" "--ambient-caps=$CAPS" "--bounding-set=$CAPS")
+
+operator() { "${OPERATOR[@]}" timeout 60 "$DIR/stanch" "$@"; }
+operator_in_server() { in_server "${OPERATOR[@]}" timeout 60 "$DIR/stanch" "$@"; }
 
 @test "without privileges everything that acts exits 4 and changes nothing" {
 	stanch apply "$DIR/main.yaml"
@@ -54,7 +58,7 @@ operator() {
 
 @test "without privileges, in folders of one's own, the kernel's refusal is exit 4" {
 	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run"
-	export STANCH_STATE_DIR=$DIR/own/state STANCH_RUN_DIR=$DIR/own/run STANCH_BPF_DIR=$DIR/own/run/bpf
+	places_in "$DIR/own" "$DIR/own/run/bpf"
 	run -4 --separate-stderr nobody apply "$DIR/main.yaml"
 	run -4 --separate-stderr nobody attach lo
 	[ -n "$stderr" ]
@@ -63,7 +67,7 @@ operator() {
 
 @test "without a bpffs and without the right to mount one the message says so" {
 	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run" "$DIR/own/bpf"
-	export STANCH_STATE_DIR=$DIR/own/state STANCH_RUN_DIR=$DIR/own/run STANCH_BPF_DIR=$DIR/own/bpf
+	places_in "$DIR/own" "$DIR/own/bpf"
 	run -4 --separate-stderr operator apply "$DIR/main.yaml"
 	[[ $stderr == *bpffs* || $stderr == *mount* ]]
 	[ -z "$(ls "$DIR/own/bpf")" ]
@@ -75,13 +79,9 @@ operator() {
 	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run" "$DIR/run/bpf"
 	mount -t bpf bpf "$DIR/run/bpf"
 	chown nobody:nogroup "$DIR/run/bpf"
-	export STANCH_STATE_DIR=$DIR/own/state STANCH_RUN_DIR=$DIR/own/run
+	places_in "$DIR/own" "$STANCH_BPF_DIR"
 	sed -i "s/203.0.113.0\\/24/$BAD_V4/" "$DIR/main.yaml"
-	in_server_operator() { in_server setpriv --reuid nobody --regid nogroup --clear-groups \
-		--inh-caps=-all,+bpf,+net_admin,+perfmon \
-		--ambient-caps=-all,+bpf,+net_admin,+perfmon \
-		--bounding-set=-all,+bpf,+net_admin,+perfmon timeout 60 "$DIR/stanch" "$@"; }
-	run -0 in_server_operator attach eth0
+	run -0 operator_in_server attach eth0
 	run -0 operator apply "$DIR/main.yaml"
 	run ! answers "$BAD_V4"
 	answers "$GOOD_V4"
@@ -97,7 +97,7 @@ operator() {
 	answers "$BAD_V4"
 	run -0 operator rollback 1
 	run ! answers "$BAD_V4"
-	run -0 in_server_operator detach eth0
+	run -0 operator_in_server detach eth0
 	answers "$BAD_V4"
 	run -0 operator detach --all --purge
 }

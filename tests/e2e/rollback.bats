@@ -102,9 +102,9 @@ microseconds() {
 	for _ in 1 2 3 4 5; do
 		apply_all 1 2
 		took=$(microseconds "$STANCH" version)
-		[ "$took" -ge $start ] || start=$took
+		[ "$took" -ge "$start" ] || start=$took
 		took=$(microseconds "$STANCH" -q rollback)
-		[ "$took" -ge $best ] || best=$took
+		[ "$took" -ge "$best" ] || best=$took
 	done
 	echo "$best us, of which $start us to start"
 	[ $((best - start)) -lt 100000 ]

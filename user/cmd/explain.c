@@ -45,7 +45,7 @@ static int take_address(const struct options *options, const char *text, struct 
 
 static int take_ends(const struct options *options, const struct wanted *wanted, struct plan *plan)
 {
-	struct prefix src, dst;
+	struct prefix src = { 0 }, dst = { 0 };
 	int code = take_address(options, wanted->src, &src);
 
 	if (code == EXIT_DONE && wanted->dst)

@@ -38,13 +38,16 @@ static void replay_free(struct replay *replay)
 static bool headers_there(const struct captured *frame)
 {
 	void *bytes = (void *)frame->bytes;
+	const void *a, *b; /* parsing clears all of a packet, its padding too */
 	struct packet seen, padded;
 
 	if (frame->there == frame->len)
 		return true;
 	packet_parse(bytes, bytes + frame->there, frame->len, &seen);
 	packet_parse(bytes, bytes + frame->len, frame->len, &padded);
-	return seen.note != REASON_NOT_LINEAR && !memcmp(&seen, &padded, sizeof(seen));
+	a = &seen;
+	b = &padded;
+	return seen.note != REASON_NOT_LINEAR && !memcmp(a, b, sizeof(seen));
 }
 
 /* Returns 0, 1 for a frame that cannot be judged, or -errno. */

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "cmd/describe.h"
 #include "cmd/live.h"
 #include "store/store.h"
@@ -21,22 +23,13 @@ static int search_record(void *context, json_t *record)
 	const char *result = json_string_value(json_object_get(record, "result"));
 	const char *digest = json_string_value(json_object_get(record, "digest"));
 
-	if (generation && result && digest && !strcmp(generation, search->generation) &&
-	    !strcmp(result, "applied") && strlen(digest) == DIGEST_TEXT - 1)
+	if (!generation || !result || !digest || strcmp(generation, search->generation))
+		return 0;
+	if (!strcmp(result, "applied"))
 		snprintf(search->digest, sizeof(search->digest), "%s", digest);
+	else if (!strcmp(result, "conflict")) /* it lost the race after all */
+		*search->digest = '\0';
 	return 0;
-}
-
-static bool digest_bytes(const char *text, uint8_t ret[32])
-{
-	for (unsigned int i = 0; i < 32; i++) {
-		unsigned int byte;
-
-		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
-			return false;
-		ret[i] = (uint8_t)byte;
-	}
-	return true;
 }
 
 int stored_generation(const struct options *options, uint64_t generation,
@@ -45,6 +38,7 @@ int stored_generation(const struct options *options, uint64_t generation,
 	struct search search = { 0 };
 	uint8_t digest[32];
 	uint64_t line = 0;
+	size_t len = 0;
 	int r;
 
 	snprintf(search.generation, sizeof(search.generation), "%" PRIu64, generation);
@@ -56,7 +50,9 @@ int stored_generation(const struct options *options, uint64_t generation,
 	}
 	if (r)
 		return r;
-	if (!*search.digest || !digest_bytes(search.digest, digest))
+	if (sodium_hex2bin(digest, sizeof(digest), search.digest, strlen(search.digest), NULL, &len,
+			   NULL) ||
+	    len != sizeof(digest))
 		return -ENOENT;
 	return store_image_read(&options->places, digest, limits, ret, diag);
 }
