@@ -39,14 +39,21 @@ static __always_inline __u64 host64(__be64 x)
  */
 #ifdef __bpf__
 #define view xdp_md
+/* Pointers from here on: kept as the 32-bit numbers they are read as, they could not be spilled. */
 static __always_inline void *view_start(const struct view *view)
 {
-	return (void *)(long)view->data;
+	void *start = (void *)(long)view->data;
+
+	opaque(start);
+	return start;
 }
 
 static __always_inline void *view_end(const struct view *view)
 {
-	return (void *)(long)view->data_end;
+	void *end = (void *)(long)view->data_end;
+
+	opaque(end);
+	return end;
 }
 
 static __always_inline __u32 view_length(struct view *view)
