@@ -39,11 +39,13 @@ static void measure(struct rig *rig, struct measured *ret)
 {
 	auto_instance struct instance *instance = rig_create(rig);
 	struct utsname name;
-	unsigned int major, minor;
+	unsigned long major;
+	char *end;
 
 	assert_int_equal(uname(&name), 0);
-	assert_int_equal(sscanf(name.release, "%u.%u", &major, &minor), 2);
-	snprintf(ret->kernel, sizeof(ret->kernel), "%u.%u", major, minor);
+	major = strtoul(name.release, &end, 10);
+	assert_int_equal(*end, '.');
+	snprintf(ret->kernel, sizeof(ret->kernel), "%lu.%lu", major, strtoul(end + 1, NULL, 10));
 	for (int i = 0; i < PROGRAMS; i++) {
 		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);

@@ -14,6 +14,7 @@
 #include <bpf/bpf.h>
 
 #include "base/cleanup.h"
+#include "dataplane/inside.h"
 #include "rig.h"
 
 static int open_again(const struct rig *rig, struct instance **ret, struct diag *diag)
@@ -107,6 +108,8 @@ static void what_a_killed_creator_built_is_thrown_away(void **state)
 	auto_diag struct diag diag = { 0 };
 	char aside[PATH_MAX + 8];
 
+	assert_int_equal(
+		bpffs_pin(instance_map_fd(instance, "slots"), rig->places.pins, "stray", 0640), 0);
 	instance_close(&instance);
 	snprintf(aside, sizeof(aside), "%s+new", rig->places.pins);
 	assert_int_equal(rename(rig->places.pins, aside), 0);

@@ -131,6 +131,14 @@ static int check_shapes(const struct instance *instance, struct diag *diag)
 	return 0;
 }
 
+static int no_folder(const struct places *places, int error, struct diag *diag)
+{
+	if (error == ENOENT || error == ENOTDIR)
+		return -ENOENT;
+	diag_add(diag, NULL, "pin", "%s: %s", places->pins, strerror(error));
+	return -EACCES;
+}
+
 /* -ENODATA: it is there, but pins are missing. */
 static int open_whole(const struct places *places, struct instance **ret, struct diag *diag)
 {
@@ -139,12 +147,8 @@ static int open_whole(const struct places *places, struct instance **ret, struct
 
 	if (!instance)
 		return -ENOMEM;
-	if (access(places->pins, X_OK)) {
-		r = errno == ENOTDIR ? -ENOENT : last_error();
-		if (r != -ENOENT)
-			diag_add(diag, NULL, "pin", "%s: %s", places->pins, strerror(-r));
-		return r;
-	}
+	if (access(places->pins, X_OK))
+		return no_folder(places, errno, diag);
 	r = open_pins(instance, diag);
 	r = r ? r : read_limits(instance, diag);
 	r = r ? r : check_shapes(instance, diag);
