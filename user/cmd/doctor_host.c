@@ -38,10 +38,15 @@ static const char *read_line(const char *path, char *out, size_t size)
 
 static void check_kernel(struct doctor *doctor)
 {
-	unsigned int major = 0, minor = 0;
+	unsigned long major = 0, minor = 0;
 	struct utsname name;
+	char *dot = NULL;
 
-	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+	if (!uname(&name))
+		major = strtoul(name.release, &dot, 10);
+	if (dot && *dot == '.')
+		minor = strtoul(dot + 1, NULL, 10);
+	if (!major)
 		doctor_say(doctor, GRADE_FINDING, "kernel", NULL, "its version cannot be read");
 	else if (major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR))
 		doctor_say(doctor, GRADE_FINDING, "kernel", "boot Linux 6.1 or later",

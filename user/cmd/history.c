@@ -15,9 +15,13 @@
 #define SHOWN_USUALLY 20u
 #define SHOWN_MOST 1000000u
 
+struct kept {
+	json_t *record;
+};
+
 /* The last records of the log: a ring, so that a long log takes no more memory than is shown. */
 struct tail {
-	json_t **records;
+	struct kept *records;
 	uint32_t size;
 	uint64_t seen;
 };
@@ -27,17 +31,17 @@ static void tail_free(struct tail *tail)
 	uint32_t i;
 
 	for (i = 0; tail->records && i < tail->size; i++)
-		json_decref(tail->records[i]);
+		json_decref(tail->records[i].record);
 	free(tail->records);
 }
 
 static int keep(void *context, json_t *record)
 {
 	struct tail *tail = context;
-	json_t **place = &tail->records[tail->seen++ % tail->size];
+	struct kept *place = &tail->records[tail->seen++ % tail->size];
 
-	json_decref(*place);
-	*place = json_incref(record);
+	json_decref(place->record);
+	place->record = json_incref(record);
 	return 0;
 }
 
@@ -49,7 +53,7 @@ static uint32_t tail_count(const struct tail *tail)
 /* Record @back before the newest. */
 static json_t *tail_get(const struct tail *tail, uint32_t back)
 {
-	return tail->records[(tail->seen - 1 - back) % tail->size];
+	return tail->records[(tail->seen - 1 - back) % tail->size].record;
 }
 
 /* Which generations the word names, as far as there is an instance that can be read. */

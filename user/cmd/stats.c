@@ -5,7 +5,6 @@
  */
 #include "cmd.h"
 
-#include <errno.h>
 #include <stanch/reasons.h>
 #include <string.h>
 
@@ -15,13 +14,11 @@
 
 static int by_verdict(const struct look *look, const struct places *places, struct stats *ret)
 {
-	autofree struct counter *counters = calloc(COUNTERS, sizeof(*counters));
+	struct counter counters[COUNTERS] = { 0 };
 	unsigned int i, verdict;
 	int err;
 
 	(void)places;
-	if (!counters)
-		return -ENOMEM;
 	err = stats_reserve(ret, VERDICTS);
 	if (!err)
 		err = counters_read(look->instance, counters);
@@ -38,13 +35,11 @@ static int by_verdict(const struct look *look, const struct places *places, stru
 
 static int by_reason(const struct look *look, const struct places *places, struct stats *ret)
 {
-	autofree struct counter *counters = calloc(COUNTERS, sizeof(*counters));
+	struct counter counters[COUNTERS] = { 0 };
 	unsigned int reason, slot, verdict;
 	int err;
 
 	(void)places;
-	if (!counters)
-		return -ENOMEM;
 	err = stats_reserve(ret, REASONS);
 	if (!err)
 		err = counters_read(look->instance, counters);

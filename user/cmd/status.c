@@ -5,7 +5,6 @@
  */
 #include "status.h"
 
-#include <errno.h>
 #include <stdarg.h>
 
 #include "args.h"
@@ -20,13 +19,11 @@ static void status_free(struct status *status)
 
 static int sum_counters(struct status *status)
 {
-	autofree struct counter *counters = calloc(COUNTERS, sizeof(*counters));
+	struct counter counters[COUNTERS] = { 0 };
 	struct sums *sums = &status->sums;
 	unsigned int i, verdict;
 	int err;
 
-	if (!counters)
-		return -ENOMEM;
 	err = counters_read(status->look.instance, counters);
 	for (i = 0; i < COUNTERS && !err; i++) {
 		uint64_t packets = 0;

@@ -43,6 +43,8 @@ json_t *kills_json(uint16_t kills)
 	return ret;
 }
 
+_Static_assert(KILLS_TEXT >= LIMIT_STAGES * 16, "stage_text() writes at most 15 bytes");
+
 const char *kills_text(uint16_t kills, char *out)
 {
 	unsigned int stage;

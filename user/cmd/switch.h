@@ -18,7 +18,7 @@ const char *mode_text(unsigned int mode);
 /* kills_json - the killed stages by name; a stage that this tool does not know is "stage-N". */
 json_t *kills_json(uint16_t kills);
 /* kills_text - the same in one line, "all" for every bit, "none". @out has KILLS_TEXT bytes. */
-#define KILLS_TEXT (LIMIT_STAGES * 16) /* room for every stage's longest name */
+#define KILLS_TEXT 256 /* room for every stage's longest name */
 const char *kills_text(uint16_t kills, char *out);
 
 #endif
