@@ -3,6 +3,7 @@
  * An instance is a folder of pins. It is built beside its place and renamed into it when whole, so
  * that whoever dies on the way leaves only what the next one throws away. Knows no interface.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,6 +269,7 @@ static int build(const struct places *aside, struct instance **ret, struct diag 
 	r = r ? r : stage_factory(instance, diag);
 	if (r)
 		return r;
+	assert(instance); /* opened */
 	r = fill_seed(instance);
 	r = r ? r : set_word(instance);
 	if (r)
@@ -304,6 +306,7 @@ static int make(const struct places *places, struct instance **ret, struct diag 
 		bpffs_empty(aside.pins);
 		return r;
 	}
+	assert(instance); /* built */
 	instance->places = *places;
 	*ret = TAKE_PTR(instance);
 	return 0;
