@@ -13,6 +13,9 @@ setup() {
 	cp "$root"/.clang-format "$root"/.clang-tidy "$root"/.shellcheckrc "$tree"
 	cp "$root"/bpf/.clang-tidy "$tree"/bpf
 	cd "$tree" || return
+	for folder in bpf include user/{base,policy,store,dataplane,cmd} tests tools; do
+		echo "# $folder" >"$folder/README.md"
+	done
 	plant user/base/sum.h <<-'C'
 		/* SPDX-License-Identifier: GPL-2.0-or-later */
 		/* Sums. */
@@ -266,6 +269,11 @@ refused() { # LINTER PATTERN: the linter fails and names what is wrong
 @test "layers: a folder's README has at most 30 lines" {
 	yes text | head -n 31 >user/README.md
 	refused layers 'user/README.md:31: \[size\]'
+}
+
+@test "layers: a folder without a README is refused" {
+	rm user/base/README.md
+	refused layers 'user/base/README.md:1: \[readme\]'
 }
 
 @test "layers: nothing names one machine or a registry's host" {
