@@ -10,8 +10,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/utf8.h"
-
 #define EXCERPT_INDENT "    "
 
 static int output_error; /* errno of the first write that stdout refused */
@@ -126,19 +124,12 @@ static void print_place(const struct diag_problem *problem)
 		fprintf(stderr, "%u:", problem->col);
 }
 
-/* Columns count characters, and so does the caret. */
+/* Columns count characters, and a terminal shows one in each. */
 static void print_caret(const struct diag_problem *problem, const struct paint *paint)
 {
-	size_t len = strlen(problem->excerpt), at = 0;
-	uint32_t col, code;
-
-	for (col = 1; col < problem->col && at < len; col++) {
-		unsigned int step = utf8_next(problem->excerpt + at, len - at, &code);
-
-		at += step ? step : 1;
-	}
 	fprintf(stderr, EXCERPT_INDENT "%s\n", problem->excerpt);
-	fprintf(stderr, EXCERPT_INDENT "%*s%s^%s\n", (int)(col - 1), "", paint->red, paint->plain);
+	fprintf(stderr, EXCERPT_INDENT "%*s%s^%s\n", (int)problem->col - 1, "", paint->red,
+		paint->plain);
 }
 
 static void print_problem(const struct diag_problem *problem, const struct paint *paint)
