@@ -309,6 +309,33 @@ static void a_flag_is_a_mark_by_clsact(void **state)
 	flagged(rig, ATTACH_NATIVE, MARK_CLSACT);
 }
 
+/* Readers may not open the program, so they cannot compare it with the one in the filter. */
+static int mark_as_seen(const struct rig *rig)
+{
+	auto_instance struct instance *instance = NULL;
+	autofree struct attachment *items = NULL;
+	auto_diag struct diag diag = { 0 };
+	uint32_t count = 0;
+
+	if (instance_open(&rig->places, &instance, &diag) ||
+	    attach_list(instance, &items, &count) || count != 1)
+		return 98;
+	return (int)items[0].mark;
+}
+
+static void a_reader_sees_the_filter_that_marks(void **state)
+{
+	struct rig *rig = rig_of(state);
+	auto_instance struct instance *instance = stand(rig);
+	auto_diag struct diag diag = { 0 };
+
+	setenv("STANCH_NO_TCX", "1", 1);
+	assert_int_equal(attach(instance, DEV, ATTACH_NATIVE, &diag), 0);
+	assert_int_equal(rig_as_reader(rig, mark_as_seen), MARK_CLSACT);
+	rig_command("tc qdisc del dev " DEV " clsact");
+	assert_int_equal(rig_as_reader(rig, mark_as_seen), MARK_NONE);
+}
+
 static void a_flag_is_a_mark_in_generic_mode(void **state)
 {
 	flagged(rig_of(state), ATTACH_GENERIC, MARK_TCX);
@@ -367,6 +394,7 @@ int main(void)
 		TEST(an_interface_that_moved_is_not_taken_for_another),
 		TEST(a_flag_is_a_mark_by_tcx),
 		TEST(a_flag_is_a_mark_by_clsact),
+		TEST(a_reader_sees_the_filter_that_marks),
 		TEST(a_flag_is_a_mark_in_generic_mode),
 		TEST(a_filter_that_somebody_removed_is_told_and_put_back),
 		TEST(native_mode_takes_frames_of_9000_bytes),

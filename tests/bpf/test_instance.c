@@ -160,7 +160,7 @@ static void secrets_are_for_the_owner_alone(void **state)
 		const char *name;
 		mode_t mode;
 	} pins[] = { { "seed", 0600 },	      { "control", 0640 }, { "slots", 0640 },
-		     { "prog-stanch", 0640 }, { "gen-0", 0640 },   { "limits", 0640 } };
+		     { "prog-stanch", 0600 }, { "gen-0", 0640 },   { "limits", 0640 } };
 	uint8_t seed[32] = { 0 }, zeroes[32] = { 0 };
 	char path[PATH_MAX + 64];
 	uint32_t zero = 0;

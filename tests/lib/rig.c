@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -233,6 +235,22 @@ unsigned int rig_apply(struct rig *rig, struct instance *instance, const char *t
 	assert_int_equal(r, 0);
 	assert_int_equal(control_swap(control, slot, word.epoch), 0);
 	return slot;
+}
+
+#define READER 65534
+
+int rig_as_reader(const struct rig *rig, int (*fn)(const struct rig *rig))
+{
+	int status = -1;
+	pid_t pid;
+
+	rig_command("chmod 0755 %s && chgrp -R %d %s", rig->folder, READER, rig->places.bpf);
+	pid = fork();
+	if (!pid)
+		_exit(setgroups(0, NULL) || setgid(READER) || setuid(READER) ? 99 : fn(rig));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
 int rig_program(const struct rig *rig)

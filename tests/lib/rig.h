@@ -58,6 +58,12 @@ uint64_t rig_counted(const struct instance *instance, unsigned int slot, uint8_t
 /* rig_total - packets counted at all. */
 uint64_t rig_total(const struct instance *instance);
 
+/*
+ * rig_as_reader - what @fn returns (0..98) in a process without privileges but of the group that
+ * may observe; 99 when it cannot become one.
+ */
+int rig_as_reader(const struct rig *rig, int (*fn)(const struct rig *rig));
+
 /* Kernel objects: fds to maps, programs and links that this process holds. */
 unsigned int rig_held(void);
 /* Pins in the folder of the instance, 0 when there is none. */

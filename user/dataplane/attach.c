@@ -199,6 +199,8 @@ int attach_interface(struct instance *instance, const char *name, enum attach_mo
 		diag_add(diag, NULL, "no_interface", "%s: no such interface", name);
 		return r;
 	}
+	if (instance->programs[PROGRAM_NATIVE] < 0) /* for readers */
+		return refused(diag, "attach", -EACCES, name);
 	sweep.netns = spot.netns;
 	bpffs_each(sweep.folder, sweep_dead, &sweep);
 	r = link_look(sweep.folder, LINK_XDP, &spot, &link);

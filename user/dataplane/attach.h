@@ -44,7 +44,7 @@ int link_tcx(const struct instance *instance, const struct spot *spot);
 
 /* ---- clsact.c: for kernels without TCX. A filter is not pinned; anyone may remove it ---- */
 int clsact_attach(int program, uint32_t ifindex);
-/* clsact_find - is this program (by id) still our filter there? 0, or -ENOENT. */
+/* clsact_find - is this program (by id; 0: any) still our filter there? 0, or -ENOENT. */
 int clsact_find(uint32_t program, uint32_t ifindex);
 /* clsact_detach - remove the filter if it is this program. -ENOENT when it is not there. */
 int clsact_detach(uint32_t program, uint32_t ifindex);

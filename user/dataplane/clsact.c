@@ -31,7 +31,7 @@ int clsact_attach(int program, uint32_t ifindex)
 	return r;
 }
 
-/* Its priority, or 0. */
+/* Its priority, or 0. Readers do not know which program is ours (0): the handle has to do. */
 static uint32_t priority_of(uint32_t program, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
@@ -39,7 +39,7 @@ static uint32_t priority_of(uint32_t program, uint32_t ifindex)
 	for (size_t i = 0; i < ARRAY_SIZE(priorities); i++) {
 		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = priorities[i]);
 
-		if (!bpf_tc_query(&hook, &opts) && opts.prog_id == program)
+		if (!bpf_tc_query(&hook, &opts) && (!program || opts.prog_id == program))
 			return priorities[i];
 	}
 	return 0;
@@ -47,7 +47,7 @@ static uint32_t priority_of(uint32_t program, uint32_t ifindex)
 
 int clsact_find(uint32_t program, uint32_t ifindex)
 {
-	return program && priority_of(program, ifindex) ? 0 : -ENOENT;
+	return priority_of(program, ifindex) ? 0 : -ENOENT;
 }
 
 int clsact_detach(uint32_t program, uint32_t ifindex)

@@ -61,7 +61,7 @@ struct instance {
 	struct places places;
 	struct limits limits;
 	int maps[PINS]; /* read-only ones for readers; -1 what this user may not open */
-	int programs[PROGRAMS];
+	int programs[PROGRAMS]; /* -1 for readers */
 };
 
 /* ---- bpffs.c: pins as files ---- */

@@ -27,10 +27,14 @@ const struct pin_kind pin_kinds[PINS] = {
 	[PIN_LIMITS] = { "limits", ".rodata.limits", 0640 },
 };
 
+/*
+ * Not for readers: whoever holds a program may run it (BPF_PROG_TEST_RUN asks for no capability),
+ * which counts packets that nobody sent and hands frames to the host.
+ */
 const struct pin_kind program_kinds[PROGRAMS] = {
-	[PROGRAM_NATIVE] = { "prog-stanch", "stanch", 0640 },
-	[PROGRAM_GENERIC] = { "prog-generic", "stanch_generic", 0640 },
-	[PROGRAM_MARK] = { "prog-mark", "mark", 0640 },
+	[PROGRAM_NATIVE] = { "prog-stanch", "stanch", 0600 },
+	[PROGRAM_GENERIC] = { "prog-generic", "stanch_generic", 0600 },
+	[PROGRAM_MARK] = { "prog-mark", "mark", 0600 },
 };
 
 /* ---- opening ---- */
@@ -61,9 +65,11 @@ void instance_close(struct instance **instance)
 	*instance = NULL;
 }
 
-static int open_pin(const struct instance *instance, const char *name, int *ret, struct diag *diag)
+/* What only the owner may open stays closed for readers. */
+static int open_pin(const struct instance *instance, const struct pin_kind *kind, int *ret,
+		    struct diag *diag)
 {
-	int fd = bpffs_get(instance->places.pins, name);
+	int fd = bpffs_get(instance->places.pins, kind->name);
 
 	if (fd >= 0) {
 		*ret = fd;
@@ -71,7 +77,9 @@ static int open_pin(const struct instance *instance, const char *name, int *ret,
 	}
 	if (fd == -ENOENT)
 		return -ENODATA;
-	diag_add(diag, NULL, "pin", "%s/%s: %s", instance->places.pins, name, strerror(-fd));
+	if (fd == -EACCES && !(kind->mode & 0040))
+		return 0;
+	diag_add(diag, NULL, "pin", "%s/%s: %s", instance->places.pins, kind->name, strerror(-fd));
 	return fd;
 }
 
@@ -79,13 +87,10 @@ static int open_pins(struct instance *instance, struct diag *diag)
 {
 	int r = 0;
 
-	for (int i = 0; i < PINS && !r; i++) {
-		r = open_pin(instance, pin_kinds[i].name, &instance->maps[i], diag);
-		if (i == PIN_SEED && r == -EACCES)
-			r = 0; /* not for readers */
-	}
+	for (int i = 0; i < PINS && !r; i++)
+		r = open_pin(instance, &pin_kinds[i], &instance->maps[i], diag);
 	for (int i = 0; i < PROGRAMS && !r; i++)
-		r = open_pin(instance, program_kinds[i].name, &instance->programs[i], diag);
+		r = open_pin(instance, &program_kinds[i], &instance->programs[i], diag);
 	return r;
 }
 
