@@ -2,6 +2,7 @@
 /* Attaching and detaching on real interfaces, beside strangers, and after interfaces are gone. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 
 #include "base/cleanup.h"
 #include "policy/frame.h"
@@ -156,6 +159,28 @@ static void generic_is_only_what_was_asked_for(void **state)
 	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 	assert_int_equal(attach(instance, "lo", ATTACH_GENERIC, &diag), 0);
 	assert_int_equal(attach_interface(instance, "nosuch", ATTACH_NATIVE, &diag), -ENODEV);
+}
+
+/* A tunnel device hands over packets without a link header: 8.0.0.1 would read as an ethertype. */
+static void only_interfaces_with_link_headers_are_attached(void **state)
+{
+	struct rig *rig = rig_of(state);
+	auto_instance struct instance *instance = stand(rig);
+	autoclose int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct ifreq request = { .ifr_name = "tun-rig", .ifr_flags = IFF_TUN | IFF_NO_PI };
+
+	if (tun < 0 || ioctl(tun, TUNSETIFF, &request)) {
+		print_message("no tunnel device can be made here: %s\n", strerror(errno));
+		skip();
+	}
+	for (enum attach_mode mode = ATTACH_NATIVE; mode <= ATTACH_GENERIC; mode++) {
+		auto_diag struct diag problem = { 0 };
+
+		assert_int_equal(attach_interface(instance, "tun-rig", mode, &problem),
+				 -EOPNOTSUPP);
+		assert_true(rig_has(&problem, "no_ethernet"));
+	}
+	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 }
 
 static void a_stranger_is_named_and_stays(void **state)
@@ -387,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(attach_twice_then_detach_twice),
 		TEST(generic_is_only_what_was_asked_for),
+		TEST(only_interfaces_with_link_headers_are_attached),
 		TEST(a_stranger_is_named_and_stays),
 		TEST(an_interface_that_was_deleted_is_told_and_attached_anew),
 		TEST(a_dead_link_of_the_same_number_gives_way),

@@ -3,6 +3,7 @@
 #include "cmd/outcome.h"
 
 #include <errno.h>
+#include <string.h>
 
 void outcome_free(struct outcome *outcome)
 {
@@ -21,6 +22,7 @@ void outcome_done(struct outcome *outcome, const char *name, const char *result)
 void outcome_problem(struct outcome *outcome, const char *name, int error, const struct diag *about)
 {
 	const char *code = "interface_failed", *text = say_reason(error);
+	bool named;
 
 	if (about->stored) {
 		code = about->problems[0].code;
@@ -28,13 +30,9 @@ void outcome_problem(struct outcome *outcome, const char *name, int error, const
 	} else if (error == -ENODEV) {
 		code = "no_such_interface";
 		text = "there is no such interface";
-	} else if (error == -EOPNOTSUPP) {
-		code = "no_native_mode";
-		text = "the driver has no native XDP";
 	}
-	diag_add(&outcome->diag, NULL, code, "%s: %s%s", name, text,
-		 error == -EOPNOTSUPP ? "; `--mode generic` takes the slower way through the stack"
-				      : "");
+	named = !strncmp(text, name, strlen(name)) && text[strlen(name)] == ':';
+	diag_add(&outcome->diag, NULL, code, "%s%s%s", named ? "" : name, named ? "" : ": ", text);
 	if (outcome->code == EXIT_DONE)
 		outcome->code = exit_code_of(error);
 }

@@ -137,6 +137,20 @@ static int complete_mark(const struct instance *instance, const struct spot *spo
 	return r ? refused(diag, "attach_mark", r, what) : 0;
 }
 
+/* The kernel would run the program on packets that begin with IP, and addresses be ethertypes. */
+static int check_ethernet(const char *interface, struct diag *diag)
+{
+	struct interface_facts facts;
+
+	if (interface_facts(interface, &facts) || facts.ethernet)
+		return 0;
+	diag_add(diag, NULL, "no_ethernet",
+		 "%s: its packets have no Ethernet header, which is what is read here; attach the "
+		 "interface that they come in by",
+		 interface);
+	return -EOPNOTSUPP;
+}
+
 static int attach_both(const struct instance *instance, const struct spot *spot,
 		       const char *interface, enum attach_mode mode, struct diag *diag)
 {
@@ -145,6 +159,9 @@ static int attach_both(const struct instance *instance, const struct spot *spot,
 
 	if (stranger)
 		return refuse_stranger(interface, stranger, diag);
+	r = check_ethernet(interface, diag);
+	if (r)
+		return r;
 	r = link_xdp(instance, spot, mode);
 	if (r)
 		return refuse_attach(spot, interface, r, diag);

@@ -11,6 +11,7 @@
 #include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -83,6 +84,11 @@ int interface_facts(const char *name, struct interface_facts *ret)
 	if (err)
 		return err;
 	facts.up = request.ifr_flags & IFF_UP;
+	err = ask(fd, SIOCGIFHWADDR, name, &request);
+	if (err)
+		return err;
+	facts.ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+			 request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
 	ask_driver(fd, name, &facts);
 	ask_xdp(&facts);
 	*ret = facts;

@@ -11,6 +11,7 @@ enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 struct interface_facts {
 	uint32_t ifindex, mtu;
 	bool up;
+	bool ethernet; /* its frames begin with an Ethernet header */
 	char driver[32]; /* "" when it has no name */
 	enum answer native; /* does its driver run XDP programs; unknown before Linux 6.3 */
 	enum answer frags; /* and on packets that span several buffers */
