@@ -145,3 +145,43 @@ on_server() { stanch --netns "$SERVER" "$@"; }
 	on_server detach eth0
 	[ "$(audit '[.[] | .event + ":" + .result] | join(" ")')" = "attach:done detach:done" ]
 }
+
+@test "attaching and detaching say nothing on stderr when all went well" {
+	for words in "attach eth0" "attach eth0" "detach eth0" "attach --mode generic eth0" \
+		"detach --all"; do
+		# shellcheck disable=SC2086 # words are meant to split
+		run -0 --separate-stderr on_server $words
+		echo "$words: $stderr"
+		[ -z "$stderr" ]
+	done
+}
+
+@test "programs come off with the state on disk broken" {
+	on_server attach eth0
+	mv "$STANCH_STATE_DIR" "$DIR/away"
+	echo "in the way" >"$STANCH_STATE_DIR"
+	run -0 --separate-stderr on_server detach eth0
+	[[ $stderr == *"$STATE: Not a directory"* ]]
+	run ! jq -e '.[0].xdp' <<<"$(in_server ip -j link show eth0)"
+	run -0 stanch detach --all --purge
+	[ ! -e "$PINS" ]
+	run -1 on_server attach eth0
+	run ! jq -e '.[0].xdp' <<<"$(in_server ip -j link show eth0)"
+}
+
+@test "an incomplete instance says how to get rid of it, and that works" {
+	on_server attach eth0
+	rm "$PINS/hits"
+	for words in "attach eth0" "detach eth0" status "apply $DIR/none.yaml"; do
+		# shellcheck disable=SC2086 # words are meant to split
+		run -3 --separate-stderr on_server $words
+		[[ $stderr == *"stanch --instance default detach --all --purge"* ]]
+	done
+	run --separate-stderr stanch -j doctor lo
+	[[ $(json '.checks[] | select(.subject == "instance").remedy') == \
+		*"detach --all --purge"* ]]
+	in_server ip -j link show eth0 | jq -e '.[0].xdp'
+	run -0 stanch detach --all --purge
+	run ! jq -e '.[0].xdp' <<<"$(in_server ip -j link show eth0)"
+	run -0 on_server attach eth0
+}

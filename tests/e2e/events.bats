@@ -113,6 +113,7 @@ pings() {
 	run -2 stanch events --verdict maybe
 	run -2 stanch events --reason because
 	run -2 stanch events --count many
+	run -2 stanch events --count 0 --timeout 1
 	run -2 stanch events now
 	stanch detach --all --purge
 	run -5 stanch events --timeout 1

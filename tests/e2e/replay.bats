@@ -174,3 +174,13 @@ same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 	run -2 stanch replay --generation 1 --policy "$DIR/eight.yaml" "$DIR/eight.pcap"
 	run -2 stanch replay --generation one "$DIR/eight.pcap"
 }
+
+@test "whatever ends a replay, every line is an object with its schema" {
+	"$CAPTURES" broken "$DIR/broken.pcap"
+	run -1 --separate-stderr stanch -j replay --policy "$DIR/eight.yaml" "$DIR/broken.pcap"
+	[ "${#lines[@]}" = 12 ]
+	for line in "${lines[@]}"; do
+		jq -e '.schema | startswith("stanch.")' <<<"$line"
+	done
+	[ "$(tail -1 <<<"$output" | jq -r .schema)" = stanch.error/1 ]
+}

@@ -192,3 +192,15 @@ verdict_of() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.enforced
 	done
 	[ "$(word)" = "$before" ]
 }
+
+@test "a control pin that is gone is not taken for an instance that is not there" {
+	rm "$PINS/control"
+	for words in "mode bypass" mode "kill drop" "unkill all" "kill --list" rollback; do
+		# shellcheck disable=SC2086 # words are meant to split
+		run --separate-stderr stanch $words
+		echo "$words: $status $stderr"
+		[ "$status" -eq 3 ]
+		[[ "$stderr" == *"incomplete"* ]]
+		[[ "$stderr" != *"there is no instance"* ]]
+	done
+}

@@ -103,7 +103,8 @@ int cmd_detach(const struct options *options, int argc, char **argv)
 		return args_wrong(options, argv[0], "name interfaces, or say --all, not both");
 	if (purging && !all)
 		return args_wrong(options, argv[0], "--purge goes with --all only");
-	code = live_lock(options, &lock);
+	/* Somebody wants them off: the disk has no say in that. */
+	code = live_lock_anyway(options, &lock);
 	if (code == EXIT_DONE)
 		code = detach_from(&outcome, argv + at, purging);
 	if (code == EXIT_DONE && purging)

@@ -205,7 +205,7 @@ static void check_instance(struct doctor *doctor)
 	int err = instance_open(&doctor->options->places, &instance, &diag);
 
 	if (diag.stored && !strcmp(problem->code, "incomplete"))
-		remedy = "stanch attach or stanch apply, which complete it";
+		remedy = "detach --all --purge of this instance, then attach and apply again";
 	if (!err)
 		doctor_say(doctor, GRADE_GOOD, "instance", NULL, "'%s' is there", name);
 	else if (err == -ENOENT)

@@ -221,6 +221,8 @@ static int take_asked(const struct asked *asked, struct follow *follow)
 	if (asked->count &&
 	    !args_number(options, "a count", asked->count, UINT64_MAX, &follow->left))
 		return EXIT_USAGE;
+	if (asked->count && !follow->left)
+		return args_wrong(options, "events", "a count of 0 would show nothing");
 	if (asked->timeout &&
 	    !args_number(options, "a timeout", asked->timeout, 1000000000u, &seconds))
 		return EXIT_USAGE;

@@ -69,7 +69,7 @@ static json_t *list_json(const struct options *options, uint16_t kills)
 static int list_stages(const struct options *options)
 {
 	auto_control struct control *control = NULL;
-	int code = switch_open(options, &control);
+	int code = live_control(options, &control);
 
 	if (code != EXIT_DONE)
 		return code;
@@ -82,7 +82,7 @@ static int list_stages(const struct options *options)
 static int change(const struct options *options, const char *verb, uint16_t set, uint16_t clear)
 {
 	auto_control struct control *control = NULL;
-	int code = switch_open(options, &control), err;
+	int code = live_control(options, &control), err;
 	char text[KILLS_TEXT];
 	uint16_t kills;
 

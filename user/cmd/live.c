@@ -39,14 +39,22 @@ int live_create(const struct options *options, struct instance **ret)
 	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
 }
 
-int live_lock(const struct options *options, int *ret_fd)
+int live_control(const struct options *options, struct control **ret)
+{
+	auto_instance struct instance *instance = NULL;
+	auto_diag struct diag diag = { 0 };
+	int rest, r = control_open(&options->places, ret);
+
+	rest = r == -ENOENT ? instance_open(&options->places, &instance, &diag) : 0;
+	if (rest)
+		r = rest;
+	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
+}
+
+static int take_lock(const struct options *options, int *ret_fd)
 {
 	pid_t holder = 0;
-	int r = store_prepare(&options->places);
-
-	if (r)
-		return say_errno(options, r, options->places.state);
-	r = store_lock(&options->places, LIVE_LOCK_MS, &holder);
+	int r = store_lock(&options->places, LIVE_LOCK_MS, &holder);
 	if (r == -EBUSY)
 		return say_error(options, EXIT_CONFLICT,
 				 "another command is at work on instance `%s`: process %d",
@@ -55,6 +63,22 @@ int live_lock(const struct options *options, int *ret_fd)
 		return say_errno(options, r, options->places.lock);
 	*ret_fd = r;
 	return EXIT_DONE;
+}
+
+int live_lock(const struct options *options, int *ret_fd)
+{
+	int r = store_prepare(&options->places);
+
+	return r ? say_errno(options, r, options->places.state) : take_lock(options, ret_fd);
+}
+
+int live_lock_anyway(const struct options *options, int *ret_fd)
+{
+	int r = store_prepare(&options->places);
+
+	if (r)
+		say_warning("%s: %s", options->places.state, say_reason(r));
+	return take_lock(options, ret_fd);
 }
 
 int live_record(const struct options *options, json_t *record)

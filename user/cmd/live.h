@@ -17,8 +17,15 @@ int live_open(const struct options *options, struct instance **ret);
 int live_create(const struct options *options, struct instance **ret);
 /* live_open_failed - say why instance_open() or instance_create() gave @error. */
 int live_open_failed(const struct options *options, int error, struct diag *diag);
+/*
+ * live_control - the control array alone: for those who work with everything else broken. Only when
+ * it is missing the rest is looked at, to say what is wrong. Returns EXIT_DONE or the exit code.
+ */
+int live_control(const struct options *options, struct control **ret);
 /* live_lock - state folders and the lock, held while @ret_fd is open. */
 int live_lock(const struct options *options, int *ret_fd);
+/* live_lock_anyway - the same where folders that cannot be made are no reason to stop. */
+int live_lock_anyway(const struct options *options, int *ret_fd);
 /*
  * live_record - append @record (stolen) to the audit log. A failure is said as a warning, for
  * those who may not be stopped by it; returns 0 or -errno.

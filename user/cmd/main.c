@@ -22,7 +22,7 @@ const struct verb verbs[] = {
 	  "Reads the policy and its list files, compiles it and checks the image. Every problem is\n"
 	  "shown with its place. Needs no privileges and looks at no kernel.",
 	  cmd_check },
-	{ "compile", "[-o FILE|--output FILE] POLICY",
+	{ "compile", "-o FILE|--output FILE POLICY",
 	  "write a policy as an image\n\n"
 	  "FILE is written whole or not at all; `-` is stdout. An existing file is replaced only\n"
 	  "when it is an image or empty. The same policy always gives the same bytes.",

@@ -75,7 +75,7 @@ static int run(const struct options *options, const struct wish *wish)
 {
 	auto_control struct control *control = NULL;
 	struct state before, after;
-	int code = switch_open(options, &control), err;
+	int code = live_control(options, &control), err;
 
 	if (code != EXIT_DONE)
 		return code;

@@ -73,10 +73,10 @@ static int to_last_known_good(const struct options *options)
 {
 	auto_control struct control *control = NULL;
 	struct move move = { 0 };
-	int code, r = control_open(&options->places, &control);
+	int r, code = live_control(options, &control);
 
-	if (r)
-		return live_open_failed(options, r, &(struct diag){ 0 });
+	if (code != EXIT_DONE)
+		return code;
 	move.before = word_unpack(control_load(control, CONTROL_WORD));
 	if (move.before.live == move.before.good && !move.before.provisional) {
 		say_move(options, &move, false);

@@ -162,6 +162,7 @@ static json_t *problem_json(const struct diag_problem *problem)
 			 problem->message);
 }
 
+/* One line always: it may end a stream of lines. */
 static void print_error_document(const char *message, const struct diag *diag)
 {
 	json_t *problems = json_array();
@@ -171,7 +172,7 @@ static void print_error_document(const char *message, const struct diag *diag)
 		json_array_append_new(problems, problem_json(&diag->problems[i]));
 	print_json(json_pack("{ss, s{ss, so}}", "schema", "stanch.error/1", "error", "message",
 			     message, "problems", problems),
-		   JSON_INDENT(2));
+		   JSON_COMPACT);
 }
 
 int say_problems(const struct options *options, const char *message, struct diag *diag, int code)

@@ -5,16 +5,6 @@
 #include <stanch/reasons.h>
 #include <string.h>
 
-#include "live.h"
-
-int switch_open(const struct options *options, struct control **ret)
-{
-	struct diag none = { 0 };
-	int err = control_open(&options->places, ret);
-
-	return err ? live_open_failed(options, err, &none) : EXIT_DONE;
-}
-
 const char *mode_text(unsigned int mode)
 {
 	return mode < MODES ? mode_names[mode] : mode_names[MODE_BYPASS];

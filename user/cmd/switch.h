@@ -9,9 +9,6 @@
 #include "cmd.h"
 #include "dataplane/dataplane.h"
 
-/* switch_open - Returns EXIT_DONE or the exit code of what was said. */
-int switch_open(const struct options *options, struct control **ret);
-
 /* The name of a mode as the operator's word has it: 3 reads as bypass. */
 const char *mode_text(unsigned int mode);
 

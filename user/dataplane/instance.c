@@ -165,8 +165,11 @@ static int open_whole(const struct places *places, struct instance **ret, struct
 
 static int say_incomplete(const struct places *places, struct diag *diag)
 {
-	diag_add(diag, NULL, "incomplete", "instance `%s` is incomplete: pins are missing in %s",
-		 places->instance, places->pins);
+	diag_add(
+		diag, NULL, "incomplete",
+		"instance `%s` is incomplete: pins are missing in %s; remove it with `stanch detach "
+		"--all --purge`, attach and apply make a new one",
+		places->instance, places->pins);
 	return -EPROTO;
 }
 

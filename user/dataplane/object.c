@@ -17,12 +17,18 @@
 #define LOG_SIZE (16u << 20)
 #define LOG_LINES 3 /* of its end are shown */
 
+/* What matters of it comes as a problem in a diag; netlink reports even questions as errors. */
 static int keep_quiet(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	(void)level;
 	(void)format;
 	(void)arguments;
 	return 0;
+}
+
+__attribute__((constructor)) static void silence_libbpf(void)
+{
+	libbpf_set_print(keep_quiet);
 }
 
 void object_close(struct object *object)
@@ -110,7 +116,6 @@ int object_open(bool twin, struct object *ret, struct diag *diag)
 
 	if (!object.log)
 		return -ENOMEM;
-	libbpf_set_print(keep_quiet);
 	object.bpf = open_file(path && *path ? path : NULL, &opts);
 	if (!object.bpf) {
 		r = -errno;
