@@ -52,14 +52,20 @@ static void on_signal(int signal)
 	stop = 1;
 }
 
+/* Six pairs of hexadecimal digits with colons between them. */
 static int parse_mac(const char *text, uint8_t mac[6])
 {
-	int end = 0;
+	for (int i = 0; i < 6; i++) {
+		unsigned long byte;
+		char *end;
 
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
-		   &mac[3], &mac[4], &mac[5], &end) != 6)
-		return -EINVAL;
-	return text[end] ? -EINVAL : 0;
+		byte = strtoul(text, &end, 16);
+		if (end != text + 2 || *end != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		mac[i] = byte & 0xff;
+		text = end + 1;
+	}
+	return 0;
 }
 
 static int parse_u64(const char *text, uint64_t *ret)
@@ -75,14 +81,27 @@ static int parse_u64(const char *text, uint64_t *ret)
 	return 0;
 }
 
-static int parse_seconds(const char *text, double *ret)
+/* Seconds with up to nine decimals, as nanoseconds. */
+static int parse_seconds(const char *text, uint64_t *ret)
 {
+	uint64_t unit = SECOND_NS, whole;
 	char *end;
-	double value = strtod(text, &end);
 
-	if (end == text || *end || !(value > 0 && value < 1e6))
+	if (*text < '0' || *text > '9')
 		return -EINVAL;
-	*ret = value;
+	errno = 0;
+	whole = strtoull(text, &end, 10);
+	if (errno || whole > 1000000)
+		return -EINVAL;
+	whole *= SECOND_NS;
+	if (*end == '.')
+		for (end++; *end >= '0' && *end <= '9' && unit > 1; end++) {
+			unit /= 10;
+			whole += (uint64_t)(*end - '0') * unit;
+		}
+	if (*end || !whole)
+		return -EINVAL;
+	*ret = whole;
 	return 0;
 }
 
@@ -128,7 +147,7 @@ static int set_option(struct arguments *a, int option, const char *name, const c
 	case 'r':
 		return parse_u64(value, &a->pace.rate);
 	case 's':
-		return parse_seconds(value, &a->pace.seconds);
+		return parse_seconds(value, &a->pace.ns);
 	case 'f':
 		return add_flow(a, value);
 	case 'p':
@@ -221,11 +240,12 @@ static int say(const struct arguments *a, json_t *document)
 	return 0;
 }
 
-static json_t *seconds_text(double seconds)
+static json_t *seconds_text(uint64_t ns)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%.6f", seconds);
+	snprintf(text, sizeof(text), "%llu.%06llu", (unsigned long long)(ns / SECOND_NS),
+		 (unsigned long long)(ns % SECOND_NS / 1000));
 	return json_string(text);
 }
 
@@ -264,10 +284,9 @@ static int run_send(struct arguments *a)
 		put(flow, "sent", traffic_sent(sender, i));
 		json_array_append_new(flows, flow);
 	}
-	document =
-		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "stanch.traffic-send/1",
-			  "sent", u64(report.sent), "seconds", seconds_text(report.seconds), "left",
-			  u64(report.left), "dropped", u64(report.dropped), "flows", flows);
+	document = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "stanch.traffic-send/1",
+			     "sent", u64(report.sent), "seconds", seconds_text(report.ns), "left",
+			     u64(report.left), "dropped", u64(report.dropped), "flows", flows);
 	return say(a, document);
 }
 
@@ -289,14 +308,14 @@ static json_t *arrival_json(uint32_t i, const struct traffic_arrival *arrival)
 static int run_count(struct arguments *a)
 {
 	auto_counter struct traffic_counter *counter = NULL;
-	struct timespec rest = { .tv_sec = a->pace.seconds };
+	struct timespec rest = { .tv_sec = (time_t)(a->pace.ns / SECOND_NS),
+				 .tv_nsec = (long)(a->pace.ns % SECOND_NS) };
 	json_t *flows, *document;
 	int r = traffic_counter_open(a->dev, a->point, false, &counter);
 
 	if (r)
 		return fail(a->dev, r);
 	fprintf(stderr, "ready\n");
-	rest.tv_nsec = (a->pace.seconds - rest.tv_sec) * 1e9;
 	while (!stop && nanosleep(&rest, &rest) && errno == EINTR)
 		;
 	flows = json_array();
@@ -336,7 +355,7 @@ static int run_receive(struct arguments *a)
 	if (r)
 		return fail("receive", r);
 	fprintf(stderr, "ready\n");
-	r = traffic_receive(receiver, a->pace.seconds, &stop);
+	r = traffic_receive(receiver, a->pace.ns, &stop);
 	if (r)
 		return fail("receive", r);
 	flows = json_array();
@@ -354,16 +373,16 @@ static int run_receive(struct arguments *a)
 
 static bool can_send(const struct arguments *a)
 {
-	return a->dev && a->has_mac && (a->pace.count || a->pace.seconds > 0);
+	return a->dev && a->has_mac && (a->pace.count || a->pace.ns);
 }
 
 static int run(const char *verb, struct arguments *a)
 {
 	if (!strcmp(verb, "send") && can_send(a))
 		return run_send(a);
-	if (!strcmp(verb, "count") && a->dev && a->pace.seconds > 0)
+	if (!strcmp(verb, "count") && a->dev && a->pace.ns)
 		return run_count(a);
-	if (!strcmp(verb, "receive") && a->port && a->pace.seconds > 0)
+	if (!strcmp(verb, "receive") && a->port && a->pace.ns)
 		return run_receive(a);
 	fputs(usage, stderr);
 	return EXIT_USAGE;

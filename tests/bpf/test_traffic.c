@@ -267,7 +267,7 @@ static void a_socket_receives_every_datagram(void **state)
 	assert_int_equal(traffic_receiver_open(PORT, &receiver), 0);
 	rig_enter(wire.rig, wire.from);
 	send_count(mac, specs, 2, 2000);
-	assert_int_equal(traffic_receive(receiver, 0.3, NULL), 0);
+	assert_int_equal(traffic_receive(receiver, SECOND_NS / 3, NULL), 0);
 	assert_int_equal(traffic_overflows(receiver), 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		traffic_tally(receiver, i, &tally);
@@ -303,7 +303,7 @@ static void a_receiver_tells_lost_from_late_and_double(void **state)
 	rig_enter(rig, rig_namespace(rig));
 	assert_int_equal(traffic_receiver_open(PORT, &receiver), 0);
 	say_numbers(numbers, ARRAY_SIZE(numbers));
-	assert_int_equal(traffic_receive(receiver, 0.1, NULL), 0);
+	assert_int_equal(traffic_receive(receiver, SECOND_NS / 10, NULL), 0);
 	traffic_tally(receiver, 3, &tally);
 	assert_int_equal(tally.received, 6);
 	assert_int_equal(tally.duplicate, 2);
@@ -317,7 +317,7 @@ static void a_receiver_tells_lost_from_late_and_double(void **state)
 
 static void a_rate_is_kept_and_an_end_too(void **state)
 {
-	const struct traffic_pace pace = { .rate = 20000, .seconds = 0.5 };
+	const struct traffic_pace pace = { .rate = 20000, .ns = SECOND_NS / 2 };
 	auto_sender struct traffic_sender *sender = NULL;
 	auto_wire struct wire wire = { 0 };
 	struct traffic_report report;
@@ -327,8 +327,8 @@ static void a_rate_is_kept_and_an_end_too(void **state)
 	spec("one", &one);
 	assert_int_equal(traffic_sender_open(DEV, nobody, &one, 1, &sender), 0);
 	assert_int_equal(traffic_send(sender, &pace, &report), 0);
-	assert_true(report.seconds >= 0.5 && report.seconds < 5);
-	assert_true(report.sent <= report.seconds * 20000 + 1);
+	assert_in_range(report.ns, SECOND_NS / 2, 5 * SECOND_NS);
+	assert_true(report.sent <= report.ns / (SECOND_NS / 20000) + 1);
 	assert_true(report.sent > 5000);
 	assert_arrived(&wire, 0, report.sent);
 }

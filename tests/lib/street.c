@@ -97,7 +97,8 @@ static void *keep_sending(void *context)
 /* A thread begins in the namespace of the one that made it. */
 void street_go(struct street *street, uint64_t rate)
 {
-	street->pace = (struct traffic_pace){ .rate = rate, .seconds = 900, .stop = &street->stop };
+	street->pace =
+		(struct traffic_pace){ .rate = rate, .ns = 900 * SECOND_NS, .stop = &street->stop };
 	rig_enter(street->rig, street->client);
 	assert_int_equal(pthread_create(&street->thread, NULL, keep_sending, street), 0);
 	rig_enter(street->rig, street->server);
@@ -163,7 +164,7 @@ static void assert_turns(const struct street *street, enum street_flow flow,
 static void assert_no_gap(const struct street *street)
 {
 	struct traffic_arrival arrival;
-	uint64_t pause = street->report.pause * 1e9;
+	uint64_t pause = street->report.pause_ns;
 
 	assert_int_equal(traffic_arrived(street->behind, FLOW_P, &arrival), 0);
 	print_message("longest silence of p: %llu us, of the sender: %llu us\n",

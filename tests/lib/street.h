@@ -9,7 +9,6 @@
 #define TESTS_LIB_STREET_H
 
 #include "swap_rig.h"
-#include "traffic.h"
 
 #define STREET_DEV "st0"
 #define GAP_MAX_NS 50000000ull

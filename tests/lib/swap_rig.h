@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -24,6 +23,7 @@
 #include "dataplane/dataplane.h"
 #include "policy/frame.h"
 #include "rig.h"
+#include "traffic.h"
 
 /* The long run is a matter of patience only: the same test with other numbers. */
 static inline uint64_t times(uint64_t fast, uint64_t longer)
@@ -145,14 +145,6 @@ static inline uint64_t counted(const struct counter *counters)
 		for (uint32_t v = 0; v < VERDICTS; v++)
 			sum += counters[i].packets[v];
 	return sum;
-}
-
-static inline double seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
 #endif

@@ -11,7 +11,7 @@
 #define SLOT_A 1u
 #define SLOT_B 2u
 #define BATCH 19000u
-#define MIXED_MAX_SECONDS 240.0
+#define LASTS_AT_MOST (240 * SECOND_NS)
 
 /* A drops by the source, B lets in by the destination: no table of one explains the other. */
 static const char lists_a[] = "  - {name: a, action: drop, entries: [203.0.113.7]}\n";
@@ -113,12 +113,12 @@ static void judge_batch(const struct swap_rig *rig, const struct frame *frame, s
 static void judge_until_enough(const struct swap_rig *rig, struct swapping *s, uint64_t packets,
 			       struct outcome *ret)
 {
-	double end = seconds_now() + MIXED_MAX_SECONDS;
+	uint64_t end = traffic_now() + LASTS_AT_MOST;
 	struct frame frame;
 
 	rig_frame(&frame);
 	while ((ret->contested < packets || swaps_so_far(s) < s->wanted) && !s->error &&
-	       seconds_now() < end)
+	       traffic_now() < end)
 		judge_batch(rig, &frame, ret);
 }
 

@@ -8,7 +8,7 @@ load ../lib/e2e.bash
 load ../lib/town.bash
 load ../lib/turns.bash
 
-TRAFFIC=$B/tools/traffic
+export TRAFFIC=$B/tools/traffic
 
 stanch() { in_server timeout -k 5 60 "$STANCH" "$@"; }
 
@@ -20,7 +20,7 @@ setup() {
 		command -v "$tool" >/dev/null || skip "needs $tool"
 	done
 	instance_make
-	TOWN=sw$$ TOWN_TMP=$DIR
+	export TOWN=sw$$ TOWN_TMP=$DIR
 	town_up
 	turns_policies 'version: 1
 mode: enforce

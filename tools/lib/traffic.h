@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "policy/policy.h"
@@ -19,6 +20,17 @@
 
 #define TRAFFIC_NAME 16u
 #define TRAFFIC_SIZE_MAX 1518u
+
+#define SECOND_NS 1000000000ull
+
+/* traffic_now - CLOCK_MONOTONIC in nanoseconds. */
+static inline uint64_t traffic_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
 
 /* ---- spec.c: what to send ---- */
 enum traffic_template { V4_UDP, V4_SYN, V4_ACK, V6_UDP, V6_SYN, V6_ACK, TRAFFIC_TEMPLATES };
@@ -55,8 +67,8 @@ int traffic_spec_parse(const char *text, struct traffic_spec *spec);
 void traffic_spec_free(struct traffic_spec *spec);
 
 /* ---- flow.c ---- */
-/* traffic_flow_build - the template of @spec, as the program needs it. -EINVAL when senseless. */
-int traffic_flow_build(const struct traffic_spec *spec, uint32_t id, const uint8_t dst_mac[6],
+/* traffic_flow_build - the template of @asked, as the program needs it. -EINVAL when senseless. */
+int traffic_flow_build(const struct traffic_spec *asked, uint32_t id, const uint8_t dst_mac[6],
 		       struct traffic_flow *ret);
 
 /* ---- send.c ---- */
@@ -66,15 +78,15 @@ struct traffic_sender;
 struct traffic_pace {
 	uint64_t count; /* packets in all; 0: no bound */
 	uint64_t rate; /* packets per second; 0: as fast as it goes */
-	double seconds; /* 0: no bound; one of the bounds must be there */
+	uint64_t ns; /* how long; 0: no bound; one of the bounds must be there */
 	volatile sig_atomic_t *stop; /* non-zero ends the run; may be NULL */
 };
 
 struct traffic_report {
 	uint64_t sent; /* handed to the interface, counted by the program */
-	double seconds;
+	uint64_t ns; /* how long it took */
 	uint64_t left, dropped; /* what the interface says left it and was dropped by it */
-	double pause; /* longest time between two bursts: gaps up to it are the sender's */
+	uint64_t pause_ns; /* longest time between two bursts: gaps up to it are the sender's */
 };
 
 /*
@@ -133,8 +145,8 @@ struct traffic_tally {
 /* traffic_receiver_open - any address of this host, both families, UDP @port. */
 int traffic_receiver_open(uint16_t port, struct traffic_receiver **ret);
 void traffic_receiver_close(struct traffic_receiver **receiver);
-/* traffic_receive - take what comes until @seconds have passed or @stop says so. */
-int traffic_receive(struct traffic_receiver *receiver, double seconds, volatile sig_atomic_t *stop);
+/* traffic_receive - take what comes until @ns have passed or @stop says so. */
+int traffic_receive(struct traffic_receiver *receiver, uint64_t ns, volatile sig_atomic_t *stop);
 void traffic_tally(const struct traffic_receiver *receiver, uint32_t flow,
 		   struct traffic_tally *ret);
 /* traffic_overflows - datagrams that the socket's own buffer lost. */

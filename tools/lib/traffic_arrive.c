@@ -15,14 +15,16 @@
 struct traffic_counter {
 	struct traffic_bpf *bpf;
 	enum traffic_point point;
-	int ifindex, cpus;
+	unsigned int ifindex;
+	int cpus;
 	bool attached;
 	struct bpf_tc_opts filter;
 };
 
 static int attach_tc(struct traffic_counter *counter)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = counter->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)counter->ifindex,
+		    .attach_point = BPF_TC_INGRESS);
 	int r = bpf_tc_hook_create(&hook);
 
 	if (r && r != -EEXIST)
@@ -41,7 +43,7 @@ static int attach(struct traffic_counter *counter)
 	int fd = bpf_program__fd(counter->bpf->progs.arrive_xdp), r;
 
 	if (counter->point <= POINT_XDP_PASS)
-		r = bpf_xdp_attach(counter->ifindex, fd,
+		r = bpf_xdp_attach((int)counter->ifindex, fd,
 				   XDP_FLAGS_UPDATE_IF_NOEXIST | XDP_FLAGS_DRV_MODE, NULL);
 	else
 		r = attach_tc(counter);
@@ -51,12 +53,13 @@ static int attach(struct traffic_counter *counter)
 
 static void detach(struct traffic_counter *counter)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = counter->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)counter->ifindex,
+		    .attach_point = BPF_TC_INGRESS);
 
 	if (!counter->attached)
 		return;
 	if (counter->point <= POINT_XDP_PASS)
-		bpf_xdp_detach(counter->ifindex, XDP_FLAGS_DRV_MODE, NULL);
+		bpf_xdp_detach((int)counter->ifindex, XDP_FLAGS_DRV_MODE, NULL);
 	else
 		bpf_tc_detach(&hook, &counter->filter);
 }

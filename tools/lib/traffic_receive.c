@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define BATCH 256u
 #define NUMBERS_MAX (1ull << 27) /* per flow; higher numbers are counted as strangers' */
@@ -176,21 +175,16 @@ static int take_batch(struct traffic_receiver *receiver, struct batch *b)
 	return r;
 }
 
-int traffic_receive(struct traffic_receiver *receiver, double seconds, volatile sig_atomic_t *stop)
+int traffic_receive(struct traffic_receiver *receiver, uint64_t ns, volatile sig_atomic_t *stop)
 {
 	autofree struct batch *b = calloc(1, sizeof(*b));
-	struct timespec t;
-	double end;
+	uint64_t end = traffic_now() + ns;
 	int r = 0;
 
 	if (!b)
 		return -ENOMEM;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	end = t.tv_sec + t.tv_nsec * 1e-9 + seconds;
-	while (!r && !(stop && *stop) && t.tv_sec + t.tv_nsec * 1e-9 < end) {
+	while (!r && !(stop && *stop) && traffic_now() < end)
 		r = take_batch(receiver, b);
-		clock_gettime(CLOCK_MONOTONIC, &t);
-	}
 	return r;
 }
 

@@ -208,21 +208,13 @@ static int burst(struct traffic_sender *sender, uint32_t count)
 	return r && errno != EINTR ? -errno : 0;
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
 /* How many packets are due; 0: wait a little. */
-static uint32_t due(const struct traffic_pace *pace, double elapsed, uint64_t sent)
+static uint32_t due(const struct traffic_pace *pace, uint64_t elapsed, uint64_t sent)
 {
 	uint64_t most = BURST_MAX;
 
 	if (pace->rate) {
-		uint64_t target = elapsed * pace->rate + 1;
+		uint64_t target = (unsigned __int128)elapsed * pace->rate / SECOND_NS + 1;
 
 		most = target > sent ? target - sent : 0;
 	}
@@ -231,21 +223,21 @@ static uint32_t due(const struct traffic_pace *pace, double elapsed, uint64_t se
 	return most > BURST_MAX ? BURST_MAX : most;
 }
 
-static bool over(const struct traffic_pace *pace, double elapsed, uint64_t sent)
+static bool over(const struct traffic_pace *pace, uint64_t elapsed, uint64_t sent)
 {
-	return (pace->seconds > 0 && elapsed >= pace->seconds) ||
-	       (pace->count && sent >= pace->count) || (pace->stop && *pace->stop);
+	return (pace->ns && elapsed >= pace->ns) || (pace->count && sent >= pace->count) ||
+	       (pace->stop && *pace->stop);
 }
 
 /* A burst that is late says how late. */
-static int timed_burst(struct traffic_sender *sender, uint32_t count, double *last,
+static int timed_burst(struct traffic_sender *sender, uint32_t count, uint64_t *last,
 		       struct traffic_report *ret)
 {
 	int r = burst(sender, count);
-	double end = now();
+	uint64_t end = traffic_now();
 
-	if (*last > 0 && end - *last > ret->pause)
-		ret->pause = end - *last;
+	if (*last && end - *last > ret->pause_ns)
+		ret->pause_ns = end - *last;
 	*last = end;
 	return r;
 }
@@ -255,12 +247,12 @@ static int keep_pace(struct traffic_sender *sender, const struct traffic_pace *p
 		     const struct link_count *before, struct traffic_report *ret)
 {
 	uint64_t start_sent = sent_in_all(sender);
-	double start = now(), last = 0;
+	uint64_t start = traffic_now(), last = 0;
 	bool probed = false;
 	int r = 0;
 
-	while (!r && !over(pace, ret->seconds, ret->sent)) {
-		uint32_t count = due(pace, ret->seconds, ret->sent);
+	while (!r && !over(pace, ret->ns, ret->sent)) {
+		uint32_t count = due(pace, ret->ns, ret->sent);
 		struct link_count after;
 
 		if (!probed && count > BURST_PROBE)
@@ -270,7 +262,7 @@ static int keep_pace(struct traffic_sender *sender, const struct traffic_pace *p
 		else
 			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
 		ret->sent = sent_in_all(sender) - start_sent;
-		ret->seconds = now() - start;
+		ret->ns = traffic_now() - start;
 		if (r || probed || !ret->sent)
 			continue;
 		probed = true;
@@ -288,7 +280,7 @@ int traffic_send(struct traffic_sender *sender, const struct traffic_pace *pace,
 	struct link_count before, after;
 	int r;
 
-	if (!pace->count && pace->seconds <= 0 && !pace->stop)
+	if (!pace->count && !pace->ns && !pace->stop)
 		return -EINVAL;
 	r = read_link(sender->dev, &before);
 	if (!r)
