@@ -43,25 +43,14 @@ static int map_info(int fd, struct bpf_map_info *ret)
 	return bpf_obj_get_info_by_fd(fd, ret, &size) ? last_error() : 0;
 }
 
-uint32_t map_id(int fd)
+int map_shape(int fd, struct map_shape *ret)
 {
 	struct bpf_map_info info;
+	int r = map_info(fd, &info);
 
-	return map_info(fd, &info) ? 0 : info.id;
-}
-
-uint32_t map_value_size(int fd)
-{
-	struct bpf_map_info info;
-
-	return map_info(fd, &info) ? 0 : info.value_size;
-}
-
-uint32_t map_entries(int fd)
-{
-	struct bpf_map_info info;
-
-	return map_info(fd, &info) ? 0 : info.max_entries;
+	if (!r)
+		*ret = (struct map_shape){ info.id, info.value_size, info.max_entries };
+	return r;
 }
 
 /* How many lines this map has, when it is an image at all. */

@@ -124,9 +124,10 @@ int image_map_digest(int fd, uint8_t ret[32]);
 int image_map_scratch(void);
 /* image_map_fits - is this image within @limits? Refused before any kernel object exists. */
 int image_map_fits(const struct image *image, const struct limits *limits, struct diag *diag);
-/* map_id - which map this is; the rest its shape. 0 when the kernel does not say. */
-uint32_t map_id(int fd);
-uint32_t map_value_size(int fd);
-uint32_t map_entries(int fd);
+/* map_shape - which map this is, and what fits in. */
+struct map_shape {
+	uint32_t id, value_size, entries;
+};
+int map_shape(int fd, struct map_shape *ret);
 
 #endif

@@ -70,6 +70,7 @@ static int open_pin(const struct instance *instance, const struct pin_kind *kind
 		    struct diag *diag)
 {
 	int fd = bpffs_get(instance->places.pins, kind->name);
+	char path[PATH_MAX + PIN_NAME];
 
 	if (fd >= 0) {
 		*ret = fd;
@@ -79,8 +80,8 @@ static int open_pin(const struct instance *instance, const struct pin_kind *kind
 		return -ENODATA;
 	if (fd == -EACCES && !(kind->mode & 0040))
 		return 0;
-	diag_add(diag, NULL, "pin", "%s/%s: %s", instance->places.pins, kind->name, strerror(-fd));
-	return fd;
+	snprintf(path, sizeof(path), "%s/%s", instance->places.pins, kind->name);
+	return refused(diag, "pin", fd, path);
 }
 
 static int open_pins(struct instance *instance, struct diag *diag)
@@ -94,17 +95,33 @@ static int open_pins(struct instance *instance, struct diag *diag)
 	return r;
 }
 
+static int pin_shape(const struct instance *instance, enum pin pin, struct map_shape *ret,
+		     struct diag *diag)
+{
+	char what[PIN_NAME + 32];
+	int r = map_shape(instance->maps[pin], ret);
+
+	if (!r)
+		return 0;
+	snprintf(what, sizeof(what), "the shape of pin `%s`", pin_kinds[pin].name);
+	return refused(diag, "pin", r, what);
+}
+
 static int read_limits(struct instance *instance, struct diag *diag)
 {
-	int fd = instance->maps[PIN_LIMITS];
+	struct map_shape shape;
 	uint32_t zero = 0;
+	int r = pin_shape(instance, PIN_LIMITS, &shape, diag);
 
-	if (map_value_size(fd) != sizeof(instance->limits) ||
-	    bpf_map_lookup_elem(fd, &zero, &instance->limits)) {
+	if (r)
+		return r;
+	if (shape.value_size != sizeof(instance->limits)) {
 		diag_add(diag, NULL, "limits", "instance `%s` does not say what it has room for",
 			 instance->places.instance);
 		return -EPROTO;
 	}
+	if (bpf_map_lookup_elem(instance->maps[PIN_LIMITS], &zero, &instance->limits))
+		return refused(diag, "pin", last_error(), "reading pin `limits`");
 	return limits_agree(&instance->limits, "the running instance", diag);
 }
 
@@ -124,14 +141,17 @@ static int check_shapes(const struct instance *instance, struct diag *diag)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
-		int fd = instance->maps[shapes[i].pin];
+		struct map_shape shape;
+		int r = pin_shape(instance, shapes[i].pin, &shape, diag);
 
-		if (map_value_size(fd) == shapes[i].size && map_entries(fd) == shapes[i].entries)
+		if (r)
+			return r;
+		if (shape.value_size == shapes[i].size && shape.entries == shapes[i].entries)
 			continue;
 		diag_add(diag, NULL, "map_shape",
 			 "pin `%s` of instance `%s` is %u values of %u bytes, not %u of %u",
-			 pin_kinds[shapes[i].pin].name, instance->places.instance, map_entries(fd),
-			 map_value_size(fd), shapes[i].entries, shapes[i].size);
+			 pin_kinds[shapes[i].pin].name, instance->places.instance, shape.entries,
+			 shape.value_size, shapes[i].entries, shapes[i].size);
 		return -EPROTO;
 	}
 	return 0;
@@ -198,12 +218,15 @@ const struct limits *instance_limits(const struct instance *instance)
 int instance_identity(const struct instance *instance, char *ret)
 {
 	char boot[37] = "";
+	struct map_shape shape;
+	int r = map_shape(instance->maps[PIN_CONTROL], &shape);
 	autofclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
 
 	if (!file || fread(boot, 1, sizeof(boot) - 1, file) != sizeof(boot) - 1)
 		return -EIO;
-	snprintf(ret, INSTANCE_IDENTITY, "%s-%u", boot, map_id(instance->maps[PIN_CONTROL]));
-	return 0;
+	if (!r)
+		snprintf(ret, INSTANCE_IDENTITY, "%s-%u", boot, shape.id);
+	return r;
 }
 
 /* ---- making ---- */

@@ -9,7 +9,7 @@
 
 #include <stanch/reasons.h>
 
-#include "dataplane/dataplane.h"
+#include "dataplane/inside.h"
 #include "policy/golden.h"
 
 struct proving {
@@ -79,11 +79,8 @@ int prove_slot(struct twin *twin, const struct image *image, unsigned int slot, 
 
 	if (!r)
 		r = golden_each(image, prove_packet, &p);
-	if (r) {
-		diag_add(diag, NULL, "golden_run", "the golden packets could not be run: error %d",
-			 -r);
-		return r;
-	}
+	if (r)
+		return refused(diag, "golden_run", r, "running the golden packets");
 	*ret = p.proof;
 	return p.proof.wrong ? -EBADMSG : 0;
 }

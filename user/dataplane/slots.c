@@ -94,12 +94,17 @@ static int pinned_map(const struct instance *instance, unsigned int slot)
 {
 	autoclose int fd = slot_map(instance, slot);
 	uint32_t key = slot, id = 0;
+	struct map_shape shape;
+	int r;
 
 	if (fd < 0)
 		return fd == -ENOENT ? -EBADMSG : fd;
 	if (bpf_map_lookup_elem(instance->maps[PIN_SLOTS], &key, &id))
 		return errno == ENOENT ? -EBADMSG : last_error();
-	return id && id == map_id(fd) ? TAKE_FD(fd) : -EBADMSG;
+	r = map_shape(fd, &shape);
+	if (r)
+		return r;
+	return id == shape.id ? TAKE_FD(fd) : -EBADMSG;
 }
 
 /* What a filled slot is described as. */
