@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Making, opening and removing instances, whole ones and what a killed creator leaves. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -152,6 +155,45 @@ static void an_empty_folder_is_an_incomplete_instance(void **state)
 	assert_int_equal(rig_pins(rig), RIG_WHOLE);
 }
 
+/*
+ * instance_create() as in a command that `ip netns exec` or a service manager gives mounts of its
+ * own. Returns 0 when it succeeds, 1 when it is refused for that, 2 otherwise.
+ */
+static int create_alone(const struct rig *rig)
+{
+	auto_instance struct instance *instance = NULL;
+	auto_diag struct diag diag = { 0 };
+	int r;
+
+	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return 2;
+	r = instance_create(&rig->places, &instance, &diag);
+	return r == -EXDEV && rig_has(&diag, "bpffs") ? 1 : !!r * 2;
+}
+
+static int in_a_child(const struct rig *rig, int (*fn)(const struct rig *rig))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn(rig));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void pins_that_would_end_with_the_command_are_not_made(void **state)
+{
+	struct rig *rig = rig_of(state);
+	auto_instance struct instance *instance = NULL;
+
+	assert_int_equal(in_a_child(rig, create_alone), 1);
+	/* where the bpffs is mounted already, the pins are everybody's */
+	instance = rig_create(rig);
+	assert_int_equal(in_a_child(rig, create_alone), 0);
+}
+
 static void secrets_are_for_the_owner_alone(void **state)
 {
 	struct rig *rig = rig_of(state);
@@ -198,6 +240,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_instance_without_a_pin_is_told_and_remade,
 						rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(an_empty_folder_is_an_incomplete_instance,
+						rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(pins_that_would_end_with_the_command_are_not_made,
 						rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(secrets_are_for_the_owner_alone, rig_setup,
 						rig_teardown),

@@ -65,6 +65,39 @@ static int is_bpffs(const char *path)
 	return (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
+/*
+ * Does any other process have the mounts that this one has? If none does, as in a command of `ip
+ * netns exec`, they end with it: with them the pins, and at once everything would be detached.
+ */
+static bool mounts_stay(void)
+{
+	autoclosedir DIR *proc = opendir("/proc");
+	char self[32] = "", path[288];
+	struct stat own, other;
+	struct dirent *entry;
+
+	if (!proc || stat("/proc/self/ns/mnt", &own) ||
+	    readlink("/proc/self", self, sizeof(self) - 1) < 0)
+		return true; /* as far as anybody can tell */
+	while ((entry = readdir(proc))) {
+		if (*entry->d_name < '0' || *entry->d_name > '9' || !strcmp(entry->d_name, self))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/mnt", entry->d_name);
+		if (!stat(path, &other) && other.st_ino == own.st_ino)
+			return true;
+	}
+	return false;
+}
+
+static int mount_own(const char *path)
+{
+	if (!mounts_stay())
+		return -EXDEV;
+	if (mount("bpf", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0750"))
+		return -errno;
+	return chmod(path, 0750) ? last_error() : 0;
+}
+
 int bpffs_mount(const struct places *places, struct diag *diag)
 {
 	int r = is_bpffs(places->bpf);
@@ -75,16 +108,17 @@ int bpffs_mount(const struct places *places, struct diag *diag)
 	}
 	if (r > 0)
 		return 0;
-	if (!r && mount("bpf", places->bpf, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0750"))
-		r = -errno;
-	if (!r && chmod(places->bpf, 0750))
-		r = -errno;
+	r = r ? r : mount_own(places->bpf);
 	if (!r) {
 		give_to_group(places->bpf);
 		return 0;
 	}
 	diag_add(diag, NULL, "bpffs", "%s: no bpffs is mounted there and none can be: %s",
-		 places->bpf, strerror(-r));
+		 places->bpf,
+		 r == -EXDEV
+			 ? "it would vanish with this command, whose mounts are its own; enter a "
+			   "network namespace by --netns or `nsenter --net`"
+			 : strerror(-r));
 	return r;
 }
 
