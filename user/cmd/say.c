@@ -252,6 +252,8 @@ int exit_code_of(int error)
 	case ESTALE:
 	case EEXIST:
 		return EXIT_CONFLICT;
+	case EPROTO: /* a program, an instance or an image of another version */
+		return EXIT_REFUSED;
 	default:
 		return EXIT_FAILED;
 	}
