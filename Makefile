@@ -175,9 +175,13 @@ bpf: $(BPF_TEST)
 e2e: all
 	tests/run $(E2E)
 
-## outage: every row of the fault matrix, the slow ones too (root)
-outage: all $(SHIM) $(OUTAGE_C)
-	tests/run $(OUTAGE)
+# Rows that are tests of another folder.
+ROWS     := $(patsubst %.c,$(B)/%,$(shell tools/outage-table --files))
+## outage: every row of the fault matrix, the slow ones too, and a table of them (root)
+outage: all $(SHIM) $(OUTAGE_C) $(filter $(B)/%,$(ROWS))
+	rm -rf $(B)/outage-logs
+	@tests/run --logs $(B)/outage-logs $(OUTAGE) $(ROWS); r=$$?; \
+		tools/outage-table $(B)/outage-logs && exit $$r
 
 ## san: unit tests under the address and undefined-behaviour sanitisers
 san:

@@ -284,10 +284,11 @@ static int run_send(struct arguments *a)
 		put(flow, "sent", traffic_sent(sender, i));
 		json_array_append_new(flows, flow);
 	}
-	document = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "stanch.traffic-send/1",
-			     "sent", u64(report.sent), "seconds", seconds_text(report.ns), "left",
-			     u64(report.left), "dropped", u64(report.dropped), "pause_us",
-u64(report.pause_ns / 1000), "flows", flows);
+	document =
+		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "stanch.traffic-send/1",
+			  "sent", u64(report.sent), "seconds", seconds_text(report.ns), "left",
+			  u64(report.left), "dropped", u64(report.dropped), "pause_us",
+			  u64(report.pause_ns / 1000), "flows", flows);
 	return say(a, document);
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# outage.bash - rig N for rows of the fault matrix that are done by the tool itself: three flows of
+# flows.bash - rig N for rows of the fault matrix that are done by the tool itself: three flows of
 # numbered packets over a veth with the program attached native, counted at a socket behind it.
 #   P  protected, and on the drop list all the same: the guard must let it pass
 #   G  on no list: must pass
@@ -67,6 +67,15 @@ good_policy() {
 	stanch -q apply "$DIR/good.yaml"
 }
 
+# lists_policy N - $DIR/lists.yaml, with N lists.
+lists_policy() {
+	{
+		printf 'version: 1\nmode: enforce\nprotect: {prefixes: [%s/32]}\nlists:\n' "$FLOW_P"
+		echo "  - {name: bad, action: drop, entries: [$FLOW_B]}"
+		seq 2 "$1" | sed 's/.*/  - {name: l&, action: drop, entries: ["2001:db8:&::\/48"]}/'
+	} >"$DIR/lists.yaml"
+}
+
 # until_true COMMAND... - waits for it, at most 20 seconds.
 until_true() {
 	local try
@@ -111,12 +120,12 @@ flow() { jq -r --arg f "$1" --arg k "$2" '[.flows[] | select(.flow == $f)[$k]][0
 lost_p() { echo $(($(sent P) - $(flow 0 received))); }
 lost_g() { echo $(($(sent G) - $(flow 1 received))); }
 leaked() { flow 2 received; }
-# silence - of P, in microseconds, beyond the sender's own longest pause.
+# silence - of P, in microseconds, beyond the sender's own longest pause; below 0 it is the latter.
 silence() { echo $(($(flow 0 gap_us) - $(jq -r .pause_us "$DIR/sent"))); }
 overflows() { jq -r .overflows "$DIR/received"; }
 
 flows_text() {
-	echo "P $(lost_p) of $(sent P) lost, silent $(($(flow 0 gap_us) / 1000)) ms;" \
+	echo "P $(lost_p) of $(sent P) lost, silent $(($(silence) > 0 ? $(silence) / 1000 : 0)) ms beyond its sender;" \
 		"G $(lost_g) of $(sent G) lost; B $(leaked) of $(sent B) leaked"
 }
 
@@ -130,12 +139,13 @@ flows_whole() {
 # seen ID TEXT - for the table at the end of `make outage`.
 seen() { echo "# seen $1 $(awk -v ns=$(($(date +%s%N) - BEGAN)) 'BEGIN { printf "%.1f", ns / 1e9 }') s: $2" >&3; }
 
-# standing - all that must be as before: word, slots and their maps, pins, stored files, what the
-# interface runs, files of the run folder. Kernel objects of ours live by pins, by slots and by the
-# interface alone, so these are also all that could be left over.
+# standing - all that must be as before: word, slots and their maps (the fifth is the scratch entry,
+# which every staging replaces), pins, stored files, what the interface runs, files of the run
+# folder. Kernel objects of ours live by pins, by slots and by the interface alone, so these are
+# also all that could be left over.
 standing() {
 	everything
-	bpftool -j map dump pinned "$PINS/slots" | jq -cS .
+	bpftool -j map dump pinned "$PINS/slots" | jq -cS '[.[] | select(.key[0] != "0x04")]'
 	ip -n "$SERVER" -d -j link show eth0 | jq -c '.[0].xdp'
 	find "$STANCH_RUN_DIR" -path "$STANCH_BPF_DIR" -prune -o -print | sort
 }
@@ -164,6 +174,7 @@ row() {
 	return 1
 }
 
+# shellcheck disable=SC2154 # bats sets `stderr`
 # refused POLICY TEXT... - `apply` exits 3, says every TEXT, and leaves exactly one audit record.
 refused() {
 	local file=$1 text records

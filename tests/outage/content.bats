@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # test-slow, test-timeout: 1200
 # What is wrong with a policy itself (F01 F02 F06 F29 F35 F40), applied by the tool while packets
-# flow. tests/lib/outage.bash says what must be so after every row; controls.bats shows that the
+# flow. tests/lib/flows.bash says what must be so after every row; controls.bats shows that the
 # rig sees what it must see.
 
 load ../lib/e2e
 load ../lib/netns
-load ../lib/outage
+load ../lib/flows
 
 setup() {
 	outage_setup
@@ -71,15 +71,6 @@ contradicted() {
 	run -0 stanch check "$DIR/both.yaml"
 }
 
-# lists_policy N - $DIR/lists.yaml, with N lists.
-lists_policy() {
-	{
-		printf 'version: 1\nmode: enforce\nprotect: {prefixes: [%s/32]}\nlists:\n' "$FLOW_P"
-		echo "  - {name: bad, action: drop, entries: [$FLOW_B]}"
-		seq 2 "$1" | sed 's/.*/  - {name: l&, action: drop, entries: ["2001:db8:&::\/48"]}/'
-	} >"$DIR/lists.yaml"
-}
-
 too_much() {
 	list_policy many
 	{ echo "$FLOW_B"; rows_of 1 1000000; } >"$DIR/many.list"
@@ -131,10 +122,9 @@ at_the_limit() {
 
 # Not a row() as such: it changes what stands. P, G and B must not notice.
 @test "F06: the limit itself loads, a million prefixes and 4,096 lists, while packets flow" {
-	local try
 	good_policy
 	list_policy many
-	for try in $(seq "$TRIES"); do
+	for _ in $(seq "$TRIES"); do
 		flows_start
 		at_the_limit
 		flows_stop
@@ -236,7 +226,7 @@ limits_pin() {
 	bpftool map create "$PINS/other" type array key 4 value 64 entries 1 name limits
 	# shellcheck disable=SC2086 # bytes are words
 	bpftool map update pinned "$PINS/other" key 0 0 0 0 value $bytes
-	mv "$PINS/limits" "$DIR/run/bpf/limits.kept"
+	mv "$PINS/limits" "$STANCH_BPF_DIR/limits_kept"
 	mv "$PINS/other" "$PINS/limits"
 }
 
@@ -246,7 +236,7 @@ other_instance() {
 	for version in 2 0; do
 		limits_pin 0 "$version"
 		refused "$DIR/next.yaml" "version $version" "this tool 1"
-		mv "$DIR/run/bpf/limits.kept" "$PINS/limits"
+		mv "$STANCH_BPF_DIR/limits_kept" "$PINS/limits"
 	done
 }
 

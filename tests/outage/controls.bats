@@ -5,7 +5,7 @@
 
 load ../lib/e2e
 load ../lib/netns
-load ../lib/outage
+load ../lib/flows
 
 setup() {
 	outage_setup

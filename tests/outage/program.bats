@@ -5,7 +5,7 @@
 
 load ../lib/e2e
 load ../lib/netns
-load ../lib/outage
+load ../lib/flows
 
 setup() {
 	outage_setup
@@ -13,15 +13,6 @@ setup() {
 
 teardown() {
 	outage_teardown
-}
-
-# lists_policy N - $DIR/lists.yaml with N lists.
-lists_policy() {
-	{
-		printf 'version: 1\nmode: enforce\nprotect: {prefixes: [%s/32]}\nlists:\n' "$FLOW_P"
-		echo "  - {name: bad, action: drop, entries: [$FLOW_B]}"
-		seq 2 "$1" | sed 's/.*/  - {name: l&, action: drop, entries: ["2001:db8:&::\/48"]}/'
-	} >"$DIR/lists.yaml"
 }
 
 # The tool itself has room for all of it, and says so.
