@@ -59,11 +59,7 @@ status_json() { stanch -j status | jq -c "$1"; }
 }
 
 @test "status shouts when the lease is over, and names the generation that judges then" {
-	# provisional set, lease entry zero: over since boot. Epoch and the rest stay.
-	low=$(bpftool -j map lookup pinned "$PINS/control" key 0 0 0 0 | jq -r '.value[0]')
-	rest=$(bpftool -j map lookup pinned "$PINS/control" key 0 0 0 0 | jq -r '.value[1:][]' | tr '\n' ' ')
-	# shellcheck disable=SC2086 # bytes are meant to split
-	bpftool map update pinned "$PINS/control" key 0 0 0 0 value $((low | 0x40)) $rest
+	lease_over
 	[ "$(status_json .lease.expired)" = true ]
 	[[ "$(stanch status)" == *"! LEASE EXPIRED"* ]]
 	run --separate-stderr stanch diff --exit-code live "$DIR/one.yaml"

@@ -204,3 +204,16 @@ verdict_of() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.enforced
 		[[ "$stderr" != *"there is no instance"* ]]
 	done
 }
+
+@test "explain knows of break-glass and of a lease that is over" {
+	[ "$(verdict_of 203.0.113.5)" = "drop true" ]
+	stanch -q mode bypass
+	bypassed=$(verdict_of 203.0.113.5)
+	[ "$bypassed" != "drop true" ]
+	stanch -q mode enforce
+	stanch -q mode --break-glass on
+	[ "$(verdict_of 203.0.113.5)" = "$bypassed" ]
+	stanch -q mode --break-glass off
+	lease_over
+	[ "$(stanch -j explain --src 203.0.113.5 | jq -r '.verdict + " " + .generation')" = "pass 0" ]
+}

@@ -58,6 +58,16 @@ word() {
 # live_word - word() without the epoch: what judges, and how.
 live_word() { word | cut -c5-; }
 
+# lease_over - what is live becomes provisional on a lease that was over at boot; the rest of the
+# word stays.
+lease_over() {
+	local low rest
+	low=$(bpftool -j map lookup pinned "$PINS/control" key 0 0 0 0 | jq -r '.value[0]')
+	rest=$(bpftool -j map lookup pinned "$PINS/control" key 0 0 0 0 | jq -r '.value[1:][]' | tr '\n' ' ')
+	# shellcheck disable=SC2086 # bytes are meant to split
+	bpftool map update pinned "$PINS/control" key 0 0 0 0 value $((low | 0x40)) $rest
+}
+
 # everything - what an instance consists of, to be compared before and after something that must
 # change nothing: the word, every slot, the pins, every file of the state but the audit log.
 everything() {

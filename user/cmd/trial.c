@@ -7,6 +7,7 @@
 
 #include "cmd/args.h"
 #include "cmd/live.h"
+#include "cmd/look.h"
 
 void trial_free(struct trial *trial)
 {
@@ -73,20 +74,17 @@ static int try_slot(const struct options *options, struct trial *trial, enum mod
 	return r ? twin_failed(options, r, &diag) : EXIT_DONE;
 }
 
+/* As the program does it: break-glass and a lease that ran out included. */
 static int try_live(const struct options *options, struct trial *trial)
 {
-	auto_control struct control *control = NULL;
-	struct word word;
-	int r, code = live_open(options, &trial->instance);
+	auto_look struct look look = { 0 };
+	int code = look_open(options, &look);
 
 	if (code != EXIT_DONE)
 		return code;
-	r = control_open(&options->places, &control);
-	if (r)
-		return say_errno(options, r, "the control word cannot be opened");
-	word = word_unpack(control_load(control, CONTROL_WORD));
-	trial->slot = word.live;
-	return try_slot(options, trial, word.mode, word.kills);
+	trial->instance = TAKE_PTR(look.instance);
+	trial->slot = look_judging(&look);
+	return try_slot(options, trial, look_mode(&look, MODE_ENFORCE), look.word.kills);
 }
 
 /* In a slot, or else in the store, which needs no instance. */

@@ -187,9 +187,9 @@ static int say_incomplete(const struct places *places, struct diag *diag)
 {
 	diag_add(
 		diag, NULL, "incomplete",
-		"instance `%s` is incomplete: pins are missing in %s; remove it with `stanch detach "
-		"--all --purge`, attach and apply make a new one",
-		places->instance, places->pins);
+		"instance `%s` is incomplete: pins are missing in %s; `stanch --instance %s detach "
+		"--all --purge` clears it away",
+		places->instance, places->pins, places->instance);
 	return -EPROTO;
 }
 
