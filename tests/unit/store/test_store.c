@@ -41,7 +41,8 @@ static void new_folders_and_the_files_in_them_belong_to_the_group(void **state)
 	assert_int_equal(err, 0);
 	assert_int_equal(store_policy_write(&shared, (uint8_t[32]){ 1 }, "x", 1), 0);
 	assert_int_equal(audit_append(&shared, json_object()), 0);
-	snprintf(shared.lock, sizeof(shared.lock), "%s/audit.jsonl", shared.state);
+	assert_in_range(snprintf(shared.lock, sizeof(shared.lock), "%s/audit.jsonl", shared.state),
+			1, sizeof(shared.lock) - 1);
 	assert_int_equal(stat(shared.lock, &st), 0);
 	assert_int_equal(st.st_gid, GROUP_ID);
 	assert_int_equal(mode_of(shared.state), 02750);
