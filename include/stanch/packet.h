@@ -227,13 +227,17 @@ static __always_inline struct address address6(const struct in6_addr *address)
 	return (struct address){ .hi = host64(half[0]), .lo = host64(half[1]) };
 }
 
-/* The addresses of one more IP header behind the first. Nothing else of it is judged. */
-static __always_inline void take_inner(struct cursor *c, struct packet *p, __u16 ethertype)
+/*
+ * The addresses of one more IP header behind the first, if it lies in the @left bytes that the
+ * first vouches for: padding is no header. Nothing else of it is judged.
+ */
+static __always_inline void take_inner(struct cursor *c, struct packet *p, __u16 ethertype,
+				       __u32 left)
 {
 	if (ethertype == ETHERTYPE_IPV4) {
 		const struct iphdr *ip = take(c, sizeof(*ip));
 
-		if (!ip || ip->version != 4)
+		if (!ip || ip->version != 4 || left < sizeof(*ip))
 			return;
 		p->inner_src = address4(ip->saddr);
 		p->inner_dst = address4(ip->daddr);
@@ -241,7 +245,7 @@ static __always_inline void take_inner(struct cursor *c, struct packet *p, __u16
 	} else if (ethertype == ETHERTYPE_IPV6) {
 		const struct ipv6hdr *ip = take(c, sizeof(*ip));
 
-		if (!ip || ip->version != 6)
+		if (!ip || ip->version != 6 || left < sizeof(*ip))
 			return;
 		p->inner_src = address6(&ip->saddr);
 		p->inner_dst = address6(&ip->daddr);
@@ -252,33 +256,30 @@ static __always_inline void take_inner(struct cursor *c, struct packet *p, __u16
 }
 
 /* RFC 2784 and RFC 2890: checksum, key and sequence number are four bytes each when announced. */
-static __always_inline void take_gre(struct cursor *c, struct packet *p)
+static __always_inline void take_gre(struct cursor *c, struct packet *p, __u32 left)
 {
 	const struct wire_gre *gre = take(c, sizeof(*gre));
-	__u16 flags;
+	__u32 flags, size;
 
 	if (!gre)
 		return;
 	flags = host16(gre->flags);
 	if (flags & 0x4007) /* routing present, or a version other than 0 */
 		return;
-	if ((flags & 0x8000) && !take(c, 4))
+	size = ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1)) * 4;
+	if (!take(c, size) || left < sizeof(*gre) + size)
 		return;
-	if ((flags & 0x2000) && !take(c, 4))
-		return;
-	if ((flags & 0x1000) && !take(c, 4))
-		return;
-	take_inner(c, p, host16(gre->proto));
+	take_inner(c, p, host16(gre->proto), left - (__u32)sizeof(*gre) - size);
 }
 
-static __always_inline void take_tunnel(struct cursor *c, struct packet *p)
+static __always_inline void take_tunnel(struct cursor *c, struct packet *p, __u32 left)
 {
 	p->shape |= SHAPE_TUNNEL;
 	set_note(p, REASON_TUNNEL);
 	if (p->proto == PROTO_GRE)
-		take_gre(c, p);
+		take_gre(c, p, left);
 	else
-		take_inner(c, p, p->proto == PROTO_IPIP ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+		take_inner(c, p, p->proto == PROTO_IPIP ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6, left);
 }
 
 static __always_inline void take_l4(struct view *view, struct packet *p, const struct rest *rest)
@@ -306,7 +307,7 @@ static __always_inline void take_l4(struct view *view, struct packet *p, const s
 	case PROTO_GRE:
 	case PROTO_IPIP:
 	case PROTO_IPV6:
-		take_tunnel(&c, p);
+		take_tunnel(&c, p, rest->left);
 		break;
 	}
 }
