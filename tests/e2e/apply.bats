@@ -158,3 +158,19 @@ verdict() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.detail // "
 	grep -q '1500 packets transmitted, 1500 received' "$DIR/good"
 	grep -q '1500 packets transmitted, 0 received' "$DIR/bad"
 }
+
+@test "apply says how many duplicates it merged, in its record, too" {
+	{ seq -f '192.0.2.%g' 1 100; seq -f '192.0.2.%g' 7 9; } >"$DIR/list"
+	policy p <<-'END'
+		version: 1
+		lists:
+		  - {name: bad, action: drop, file: list, duplicates: merge}
+	END
+	run -0 --separate-stderr stanch -j apply "$DIR/p.yaml"
+	[[ "$stderr" == *"list 'bad': 3 duplicates merged"* ]]
+	[ "$(json '"\(.merged) of \(.counts.prefixes)"')" = "3 of 100" ]
+	[ "$(audit '.[-1].merged')" = 3 ]
+	policy q <<<"version: 1"
+	stanch -q apply "$DIR/q.yaml"
+	[ "$(audit '.[-1].merged')" = 0 ]
+}

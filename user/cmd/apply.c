@@ -11,11 +11,20 @@
 
 static int read_source(struct attempt *attempt, const struct limits *limits)
 {
-	int r = source_read(attempt->path, limits, &attempt->image, &attempt->text, &attempt->diag);
+	auto_source struct source source = { 0 };
+	int r = source_read(attempt->path, limits, &source, &attempt->diag);
 
 	if (r == -EINVAL)
 		return attempt_refused(attempt, "refused, nothing was changed");
-	return r ? say_errno(attempt->options, r, attempt->path) : EXIT_DONE;
+	if (r)
+		return say_errno(attempt->options, r, attempt->path);
+	source_say_notes(attempt->options, &source);
+	attempt->image = source.image;
+	attempt->text = source.text;
+	attempt->merged = source.merged;
+	source.image = (struct image_file){ 0 };
+	source.text = (struct buf){ 0 };
+	return EXIT_DONE;
 }
 
 /*

@@ -182,6 +182,8 @@ static void record_image(const struct attempt *attempt, json_t *record)
 				      (json_int_t)counts->leaves, "protected",
 				      (json_int_t)counts->protects, "lines",
 				      (json_int_t)image_id(image)->lines));
+	if (attempt->path)
+		json_object_set_new(record, "merged", json_integer(attempt->merged));
 }
 
 /* The whole path, since nobody will know from where the command ran. */

@@ -20,6 +20,7 @@ struct attempt {
 	struct slot_info live; /* the generation that was live then */
 	struct image_file image;
 	struct buf text; /* of the policy; empty when it came as an image */
+	uint32_t merged; /* duplicates in its lists */
 	uint64_t generation; /* 0: the next free number */
 	unsigned int slot;
 	bool staged, recorded, swapped, unchanged;

@@ -90,19 +90,29 @@ int cmd_help(const struct options *options, int argc, char **argv);
 const struct verb *help_nearest(const char *name);
 
 /* ---- source.c ---- */
+/* What a policy or an image was read as. */
+struct source {
+	struct image_file image;
+	struct buf text; /* of the policy, empty for an image */
+	struct buf notes; /* a line for each list that was accepted with duplicates */
+	uint32_t merged; /* duplicates, over all lists */
+};
+#define auto_source cleanup(source_free)
+void source_free(struct source *source);
 /*
  * source_load - a policy or an image, whichever @path is, compiled and checked against @limits.
- * Problems are said; returns EXIT_DONE or the exit code. @ret_text may be NULL; it gets the policy
- * text (empty for an image).
+ * Problems and notes are said; returns EXIT_DONE or the exit code.
  */
 int source_load(const struct options *options, const char *path, const struct limits *limits,
-		struct image_file *ret, struct buf *ret_text);
+		struct image_file *ret);
 /*
  * source_read - the same without a word: problems go into @diag, for those who record them.
  * Returns 0; -EINVAL when the source is refused, a missing or unreadable one too; -ENOMEM.
  */
-int source_read(const char *path, const struct limits *limits, struct image_file *ret,
-		struct buf *ret_text, struct diag *diag);
+int source_read(const char *path, const struct limits *limits, struct source *ret,
+		struct diag *diag);
+/* source_say_notes - as progress, line by line. */
+void source_say_notes(const struct options *options, const struct source *source);
 
 int cmd_check(const struct options *options, int argc, char **argv);
 int cmd_compile(const struct options *options, int argc, char **argv);

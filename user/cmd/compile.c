@@ -89,7 +89,7 @@ int cmd_compile(const struct options *options, int argc, char **argv)
 	if (to_stdout && (options->json || isatty(STDOUT_FILENO)))
 		return args_wrong(options, argv[0],
 				  "an image on stdout goes with no -j and to no terminal");
-	code = source_load(options, argv[first], NULL, &file, NULL);
+	code = source_load(options, argv[first], NULL, &file);
 	if (code != EXIT_DONE)
 		return code;
 	if (to_stdout) {

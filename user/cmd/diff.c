@@ -27,7 +27,7 @@ static int load_side(const struct options *options, const char *side, struct ima
 {
 	if (!strcmp(side, "live"))
 		return load_live(options, ret);
-	return source_load(options, side, NULL, ret, NULL);
+	return source_load(options, side, NULL, ret);
 }
 
 static json_t *diff_json(const struct image_diff *diff)

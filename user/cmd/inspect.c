@@ -206,7 +206,7 @@ int cmd_inspect(const struct options *options, int argc, char **argv)
 
 	if (first < 0)
 		return EXIT_USAGE;
-	code = source_load(options, argv[first], NULL, &file, NULL);
+	code = source_load(options, argv[first], NULL, &file);
 	if (code != EXIT_DONE)
 		return code;
 	if (options->json)

@@ -18,13 +18,18 @@ struct reading {
 	struct buf content; /* of the file, while it is ours */
 	size_t size; /* of the file */
 	bool image;
-	struct buf notes; /* a line for each list that was accepted with duplicates */
 };
 
 static void reading_free(struct reading *reading)
 {
 	buf_free(&reading->content);
-	buf_free(&reading->notes);
+}
+
+void source_free(struct source *source)
+{
+	image_free(&source->image);
+	buf_free(&source->text);
+	buf_free(&source->notes);
 }
 
 static bool is_image(const struct buf *content)
@@ -73,31 +78,40 @@ static int read_list(void *context, const char *path, struct buf *ret)
 	return file_read(whole, FILE_MAX_LIST, ret);
 }
 
-static int note_merged(struct reading *reading, const struct policy *policy)
+static int note_merged(const struct policy *policy, struct source *source)
 {
 	uint32_t i;
 	int err = 0;
 
-	for (i = 0; i < policy->list_count && !err; i++)
-		if (policy->lists[i].merged)
-			err = buf_printf(&reading->notes, "list '%s': %u duplicates merged\n",
-					 policy->lists[i].name, policy->lists[i].merged);
+	for (i = 0; i < policy->list_count && !err; i++) {
+		if (!policy->lists[i].merged)
+			continue;
+		source->merged += policy->lists[i].merged;
+		err = buf_printf(&source->notes, "list '%s': %u duplicates merged\n",
+				 policy->lists[i].name, policy->lists[i].merged);
+	}
 	return err;
 }
 
-static int read_policy(struct reading *reading, struct image_file *ret)
+static int read_policy(struct reading *reading, struct source *source)
 {
-	struct policy_source source = { read_list, (void *)reading->path };
+	struct policy_source files = { read_list, (void *)reading->path };
 	auto_policy struct policy policy = { 0 };
 	struct named_text text = content_of(reading);
-	int err = policy_parse(&text, &source, reading->limits, &policy, reading->diag);
+	int err = policy_parse(&text, &files, reading->limits, &policy, reading->diag);
 
 	if (!err)
-		err = note_merged(reading, &policy);
-	return err ? err : policy_compile(&policy, reading->limits, ret, reading->diag);
+		err = note_merged(&policy, source);
+	if (!err)
+		err = policy_compile(&policy, reading->limits, &source->image, reading->diag);
+	if (err)
+		return err;
+	source->text = reading->content;
+	reading->content = (struct buf){ 0 };
+	return 0;
 }
 
-static int read_source(struct reading *reading, struct image_file *ret, struct buf *ret_text)
+static int read_source(struct reading *reading, struct source *source)
 {
 	int err = read_content(reading);
 	struct named_text bytes = content_of(reading);
@@ -106,58 +120,69 @@ static int read_source(struct reading *reading, struct image_file *ret, struct b
 		return err;
 	reading->size = reading->content.len;
 	reading->image = is_image(&reading->content);
-	if (reading->image)
-		return image_load(&bytes, reading->limits, ret, reading->diag);
-	err = read_policy(reading, ret);
-	if (err || !ret_text)
-		return err;
-	*ret_text = reading->content;
-	reading->content = (struct buf){ 0 };
-	return 0;
+	if (!reading->image)
+		return read_policy(reading, source);
+	return image_load(&bytes, reading->limits, &source->image, reading->diag);
 }
 
-int source_read(const char *path, const struct limits *limits, struct image_file *ret,
-		struct buf *ret_text, struct diag *diag)
+int source_read(const char *path, const struct limits *limits, struct source *ret,
+		struct diag *diag)
 {
 	cleanup(reading_free) struct reading reading = {
 		.path = path,
 		.limits = limits ? limits : &limits_builtin,
 		.diag = diag,
 	};
+	auto_source struct source source = { 0 };
+	int err = read_source(&reading, &source);
 
-	return read_source(&reading, ret, ret_text);
+	if (err)
+		return err;
+	*ret = source;
+	source = (struct source){ 0 };
+	return 0;
 }
 
-static void say_notes(const struct options *options, const struct buf *notes)
+void source_say_notes(const struct options *options, const struct source *source)
 {
-	const char *line = notes->data, *end = notes->data + notes->len, *stop;
+	const char *line = source->notes.data, *stop;
+	size_t left = source->notes.len;
 
-	for (; line < end; line = stop + 1) {
-		stop = memchr(line, '\n', (size_t)(end - line));
+	for (; left; left -= (size_t)(stop + 1 - line), line = stop + 1) {
+		stop = memchr(line, '\n', left);
 		say_progress(options, "%.*s", (int)(stop - line), line);
 	}
 }
 
+static int say_refused(const struct options *options, const char *path, int error,
+		       struct diag *diag)
+{
+	char message[DIAG_TEXT];
+
+	if (!diag->total)
+		return say_errno(options, error, path);
+	snprintf(message, sizeof(message), "%s is refused", path);
+	return say_problems(options, message, diag, EXIT_REFUSED);
+}
+
 int source_load(const struct options *options, const char *path, const struct limits *limits,
-		struct image_file *ret, struct buf *ret_text)
+		struct image_file *ret)
 {
 	auto_diag struct diag diag = { 0 };
+	auto_source struct source source = { 0 };
 	cleanup(reading_free) struct reading reading = {
 		.path = path,
 		.limits = limits ? limits : &limits_builtin,
 		.diag = &diag,
 	};
-	char message[DIAG_TEXT];
-	int err = read_source(&reading, ret, ret_text);
+	int err = read_source(&reading, &source);
 
-	say_notes(options, &reading.notes);
-	if (!err) {
-		say_detail(options, "%s: %zu bytes read as %s, image of %u lines", path,
-			   reading.size, reading.image ? "an image" : "a policy", ret->image.lines);
-		return EXIT_DONE;
-	}
-	if (!diag.total)
-		return say_errno(options, err, path);
-	snprintf(message, sizeof(message), "%s is refused", path);
-	return say_problems(options, message, &diag, EXIT_REFUSED);
+	source_say_notes(options, &source);
+	if (err)
+		return say_refused(options, path, err, &diag);
+	say_detail(options, "%s: %zu bytes read as %s, image of %u lines", path, reading.size,
+		   reading.image ? "an image" : "a policy", source.image.image.lines);
+	*ret = source.image;
+	source.image = (struct image_file){ 0 };
+	return EXIT_DONE;
 }

@@ -125,7 +125,7 @@ static int try_policy(const struct options *options, const char *path, struct tr
 
 	if (!instance_open(&options->places, &instance, &diag))
 		limits = instance_limits(instance);
-	code = source_load(options, path, limits, &trial->image, NULL);
+	code = source_load(options, path, limits, &trial->image);
 	return code == EXIT_DONE ? try_image(options, trial) : code;
 }
 
