@@ -122,6 +122,20 @@ lose_to_rollback() {
 	check_log 3 # the swap that was recorded, then that it was lost
 }
 
+@test "without it: a rollback that an apply overtakes says which generations it moved between" {
+	local code=0
+	shim_exec bpf:OBJ_GET 2 STOP "$STANCH" rollback >"$DIR/slow.out" 2>&1 </dev/null 3>&- &
+	slow_pid=$!
+	shim_wait_stopped "$slow_pid"
+	run -0 stanch -q apply "$DIR/fast.yaml"
+	kill -CONT "$slow_pid"
+	slow_result
+	[ "$code" = 0 ]
+	[ "$(judging)" = "second 2" ]
+	grep -q "generation 3 -> 2" "$DIR/slow.out"
+	[ "$(audit '.[-1] | .event + " " + .previous + " " + .generation')" = "rollback 3 2" ]
+}
+
 # lose_to_apply CALL - somebody removes the lock's file: a second apply goes through meanwhile.
 lose_to_apply() {
 	slow_apply "$1" SLEEP:5000

@@ -15,6 +15,12 @@ struct move {
 	bool known; /* the rest of the instance could be read */
 };
 
+static void name_generations(const struct instance *instance, struct move *move)
+{
+	move->known = !slot_read(instance, move->before.live, &move->from) &&
+		      !slot_read(instance, move->before.good, &move->to);
+}
+
 /*
  * Is the target there and whole? An instance that cannot be opened must not stop a rollback: the
  * program itself passes every packet when a slot is empty or damaged.
@@ -34,9 +40,19 @@ static int look(const struct options *options, struct move *move)
 		return say_error(options, EXIT_REFUSED,
 				 "refused: the last-known-good slot %u is %s; nothing was changed",
 				 move->before.good, r == -ENOENT ? "empty" : "damaged");
-	move->known = !slot_read(instance, move->before.live, &move->from) &&
-		      !slot_read(instance, move->before.good, &move->to);
+	name_generations(instance, move);
 	return EXIT_DONE;
+}
+
+/* Somebody applied between the look and the store: it is their generation that was left. */
+static void look_again(const struct options *options, struct move *move)
+{
+	auto_instance struct instance *instance = NULL;
+	auto_diag struct diag diag = { 0 };
+
+	move->known = false;
+	if (!instance_open(&options->places, &instance, &diag))
+		name_generations(instance, move);
 }
 
 static json_t *generation_json(const struct move *move, const struct slot_info *info)
@@ -74,6 +90,7 @@ static int to_last_known_good(const struct options *options)
 	auto_control struct control *control = NULL;
 	struct move move = { 0 };
 	int r, code = live_control(options, &control);
+	uint16_t epoch;
 
 	if (code != EXIT_DONE)
 		return code;
@@ -87,9 +104,12 @@ static int to_last_known_good(const struct options *options)
 		record_move(options, &move, "refused");
 		return code;
 	}
+	epoch = move.before.epoch;
 	r = control_rollback(control, &move.before);
 	if (r)
 		return say_errno(options, r, "the rollback failed");
+	if (move.before.epoch != epoch)
+		look_again(options, &move);
 	say_move(options, &move, true);
 	fflush(stdout); /* the log may be slow */
 	record_move(options, &move, "applied");
