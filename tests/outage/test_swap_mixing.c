@@ -10,7 +10,8 @@
 
 #define SLOT_A 1u
 #define SLOT_B 2u
-#define BATCH 19000u
+#define LARGE 19000u /* packets per test run; 20,000 would lengthen grace periods */
+#define SMALL 1500u /* over in a millisecond, before anybody is interrupted */
 #define LASTS_AT_MOST (240 * SECOND_NS)
 
 /* A drops by the source, B lets in by the destination: no table of one explains the other. */
@@ -25,6 +26,13 @@ struct swapping {
 	uint64_t done; /* atomic */
 	int error;
 	bool stop; /* atomic */
+};
+
+struct contest {
+	const char *variant; /* of the program; NULL: as it is */
+	int (*swap)(struct control *control);
+	uint32_t batch;
+	uint64_t packets; /* contested ones, at least */
 };
 
 /*
@@ -93,33 +101,34 @@ static uint64_t swaps_so_far(struct swapping *s)
 	return __atomic_load_n(&s->done, __ATOMIC_RELAXED);
 }
 
-static void judge_batch(const struct swap_rig *rig, const struct frame *frame, struct outcome *ret)
+static void judge_batch(const struct swap_rig *rig, const struct frame *frame, uint32_t batch,
+			struct outcome *ret)
 {
 	int counters = instance_map_fd(rig->instance, "counters");
 	uint64_t a, b;
 
-	run_program(rig->program, frame, BATCH);
+	run_program(rig->program, frame, batch);
 	a = packets_of(counters, SLOT_A, REASON_LIST_DROP, VERDICT_DROP) - ret->by_a;
 	b = packets_of(counters, SLOT_B, REASON_LIST_ALLOW, VERDICT_PASS) - ret->by_b;
-	ret->judged += BATCH;
+	ret->judged += batch;
 	ret->by_a += a;
 	ret->by_b += b;
-	if (BATCH - a < BATCH / 4 || BATCH - b < BATCH / 4)
+	if (batch - a < batch / 4 || batch - b < batch / 4)
 		return;
-	ret->contested += BATCH;
-	ret->contested_mixed += BATCH - a - b;
+	ret->contested += batch;
+	ret->contested_mixed += batch - a - b;
 }
 
-static void judge_until_enough(const struct swap_rig *rig, struct swapping *s, uint64_t packets,
-			       struct outcome *ret)
+static void judge_until_enough(const struct swap_rig *rig, struct swapping *s,
+			       const struct contest *contest, struct outcome *ret)
 {
 	uint64_t end = traffic_now() + LASTS_AT_MOST;
 	struct frame frame;
 
 	rig_frame(&frame);
-	while ((ret->contested < packets || swaps_so_far(s) < s->wanted) && !s->error &&
+	while ((ret->contested < contest->packets || swaps_so_far(s) < s->wanted) && !s->error &&
 	       traffic_now() < end)
-		judge_batch(rig, &frame, ret);
+		judge_batch(rig, &frame, contest->batch, ret);
 }
 
 static void sum_up(const struct swap_rig *rig, struct outcome *ret)
@@ -137,16 +146,15 @@ static void sum_up(const struct swap_rig *rig, struct outcome *ret)
 }
 
 /* Both generations staged, A live, then swaps on one CPU against packets on the other. */
-static void swap_against_packets(struct rig *places, const char *variant,
-				 int (*swap)(struct control *control), struct outcome *ret)
+static void swap_against_packets(struct rig *places, const struct contest *contest,
+				 struct outcome *ret)
 {
 	auto_swap_rig struct swap_rig rig = { .program = -1 };
 	auto_image struct image_file a = { 0 }, b = { 0 };
-	struct swapping s = { .swap = swap, .wanted = times(10000000, 100000000) };
-	uint64_t packets = times(1000000, 10000000); /* at least */
+	struct swapping s = { .swap = contest->swap, .wanted = times(10000000, 100000000) };
 	pthread_t swapper;
 
-	swap_rig_open(places, variant, &rig);
+	swap_rig_open(places, contest->variant, &rig);
 	image_of(lists_a, &a);
 	image_of(lists_b, &b);
 	stage(&rig, &a, 1, SLOT_A);
@@ -156,43 +164,46 @@ static void swap_against_packets(struct rig *places, const char *variant,
 	stay_on_cpu(0);
 	assert_int_equal(pthread_create(&swapper, NULL, keep_swapping, &s), 0);
 	*ret = (struct outcome){ 0 };
-	judge_until_enough(&rig, &s, packets, ret);
+	judge_until_enough(&rig, &s, contest, ret);
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	pthread_join(swapper, NULL);
 	assert_int_equal(s.error, 0);
 	assert_true(s.done >= s.wanted);
-	assert_true(ret->contested >= packets);
+	assert_true(ret->contested >= contest->packets);
 	ret->swaps = s.done;
 	sum_up(&rig, ret);
 }
 
 static void no_packet_is_judged_by_a_mix_of_two_generations(void **state)
 {
+	const struct contest contest = { NULL, swap_slots, LARGE, times(1000000, 10000000) };
 	struct rig *rig = rig_of(state);
 	struct outcome outcome;
 
 	need_two_cpus();
-	swap_against_packets(rig, NULL, swap_slots, &outcome);
+	swap_against_packets(rig, &contest, &outcome);
 	assert_int_equal(outcome.mixed, 0);
 }
 
 static void no_packet_gets_the_mode_or_the_kill_bits_of_another_word(void **state)
 {
+	const struct contest contest = { NULL, swap_everything, LARGE, times(1000000, 10000000) };
 	struct rig *rig = rig_of(state);
 	struct outcome outcome;
 
 	need_two_cpus();
-	swap_against_packets(rig, NULL, swap_everything, &outcome);
+	swap_against_packets(rig, &contest, &outcome);
 	assert_int_equal(outcome.mixed, 0);
 }
 
 static void a_program_that_reads_the_word_twice_mixes_at_least_a_tenth(void **state)
 {
+	const struct contest contest = { "mixed.bpf.o", swap_slots, SMALL, times(100000, 1000000) };
 	struct rig *rig = rig_of(state);
 	struct outcome outcome;
 
 	need_two_cpus();
-	swap_against_packets(rig, "mixed.bpf.o", swap_slots, &outcome);
+	swap_against_packets(rig, &contest, &outcome);
 	assert_true(outcome.contested_mixed >= outcome.contested / 10);
 }
 
