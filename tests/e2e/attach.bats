@@ -185,3 +185,19 @@ on_server() { stanch --netns "$SERVER" "$@"; }
 	run ! jq -e '.[0].xdp' <<<"$(in_server ip -j link show eth0)"
 	run -0 on_server attach eth0
 }
+
+@test "what is left of a deleted interface is cleared alone" {
+	in_server ip link add two type veth peer name owt
+	in_server ip link set two up
+	on_server attach eth0 two
+	in_server ip link del two
+	[[ $(stanch status) == *"INTERFACE GONE"*"stanch detach --gone"* ]]
+	run -0 --separate-stderr on_server -j detach --gone
+	[ "$(json '[.interfaces[].result] | join(" ")')" = detached ]
+	[ "$(stanch -j status | jq '.interfaces | map(.name) | join(" ")')" = '"eth0"' ]
+	in_server ip -j link show eth0 | jq -e '.[0].xdp'
+	run -0 --separate-stderr on_server -j detach --gone
+	[ "$(json '.interfaces | length')" = 0 ]
+	run -2 on_server detach --gone eth0
+	run -2 on_server detach --gone --all
+}

@@ -190,3 +190,17 @@ status_json() { stanch -j status | jq -c "$1"; }
 	[ "$(json '.checks[] | select(.subject == "instance").grade')" = finding ]
 	[[ "$(json '.checks[] | select(.subject == "instance").remedy')" == *apply* ]]
 }
+
+@test "what status advises is for the instance that it is about" {
+	stanch --instance other -q apply "$DIR/one.yaml"
+	stanch --instance other -q mode monitor
+	stanch --instance other -q kill drop
+	run stanch --instance other status
+	[ "$(grep -c '^! .*: stanch' <<<"$output")" = 3 ]
+	[ "$(grep -c '^! .*: stanch --instance other ' <<<"$output")" = 3 ]
+	# as it is advised, so it works
+	eval "$(sed -n 's/^! MODE.*undo: //p' <<<"$output")"
+	[ "$(stanch --instance other mode)" = "mode enforce" ]
+	run ! grep -e --instance <<<"$(stanch status)"
+	stanch -q --instance other detach --all --purge
+}

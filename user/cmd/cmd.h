@@ -30,6 +30,8 @@ enum exit_code {
 	EXIT_DIFFERENT = 10,
 };
 
+#define INSTANCE_USUAL "default"
+
 struct options {
 	bool json, quiet;
 	int verbose;

@@ -31,7 +31,7 @@ static const char *attachment_name(const struct attachment *attachment, char out
 	return out;
 }
 
-static int detach_every(struct outcome *outcome, struct instance *instance)
+static int detach_every(struct outcome *outcome, struct instance *instance, bool only_gone)
 {
 	autofree struct attachment *attachments = NULL;
 	uint32_t count = 0;
@@ -44,6 +44,8 @@ static int detach_every(struct outcome *outcome, struct instance *instance)
 		char text[48];
 		const char *name = attachment_name(&attachments[i], text);
 
+		if (only_gone && !attachments[i].gone)
+			continue;
 		r = detach_attachment(instance, &attachments[i], &about);
 		if (r < 0)
 			outcome_problem(outcome, name, r, &about);
@@ -68,49 +70,64 @@ static int purge(struct outcome *outcome)
 	return EXIT_DONE;
 }
 
+struct wish {
+	char **names;
+	bool all, gone, purge;
+};
+
 /* An instance that is broken or of another build can still be purged. */
-static int detach_from(struct outcome *outcome, char **names, bool purging)
+static int detach_from(struct outcome *outcome, const struct wish *wish)
 {
 	auto_instance struct instance *instance = NULL;
 	auto_diag struct diag diag = { 0 };
 	int r = instance_open(&outcome->options->places, &instance, &diag), code = EXIT_DONE;
+	char **names = wish->names;
 
-	if (r && r != -ENOENT && !(r == -EPROTO && purging))
+	if (r && r != -ENOENT && !(r == -EPROTO && wish->purge))
 		return live_open_failed(outcome->options, r, &diag);
 	if (instance && *names)
 		detach_names(outcome, instance, names);
 	else if (instance)
-		code = detach_every(outcome, instance);
+		code = detach_every(outcome, instance, wish->gone);
 	else
 		for (; *names; names++)
 			outcome_done(outcome, *names, "was not attached");
 	return code;
 }
 
-int cmd_detach(const struct options *options, int argc, char **argv)
+static int run(const struct options *options, const struct wish *wish)
 {
-	bool all = false, purging = false;
-	const struct arg args[] = { { .name = "all", .flag = &all },
-				    { .name = "purge", .flag = &purging } };
 	auto_outcome struct outcome outcome = { .options = options, .interfaces = json_array() };
 	autoclose int lock = -1;
-	int code, at = args_parse(options, argc, argv,
-				  &(struct args){ .options = args, .count = 2, .max = -1 });
-
-	if (at < 0)
-		return EXIT_USAGE;
-	if (all == (at < argc))
-		return args_wrong(options, argv[0], "name interfaces, or say --all, not both");
-	if (purging && !all)
-		return args_wrong(options, argv[0], "--purge goes with --all only");
 	/* Somebody wants them off: the disk has no say in that. */
-	code = live_lock_anyway(options, &lock);
+	int code = live_lock_anyway(options, &lock);
+
 	if (code == EXIT_DONE)
-		code = detach_from(&outcome, argv + at, purging);
-	if (code == EXIT_DONE && purging)
+		code = detach_from(&outcome, wish);
+	if (code == EXIT_DONE && wish->purge)
 		code = purge(&outcome);
 	if (code != EXIT_DONE)
 		return code;
 	outcome_record(&outcome, "detach");
 	return outcome_say(&outcome, "detach");
+}
+
+int cmd_detach(const struct options *options, int argc, char **argv)
+{
+	struct wish wish = { 0 };
+	const struct arg args[] = { { .name = "all", .flag = &wish.all },
+				    { .name = "gone", .flag = &wish.gone },
+				    { .name = "purge", .flag = &wish.purge } };
+	int at = args_parse(options, argc, argv,
+			    &(struct args){ .options = args, .count = 3, .max = -1 });
+
+	if (at < 0)
+		return EXIT_USAGE;
+	if ((at < argc) + wish.all + wish.gone != 1)
+		return args_wrong(options, argv[0],
+				  "name interfaces, or say --all, or --gone: one of these");
+	if (wish.purge && !wish.all)
+		return args_wrong(options, argv[0], "--purge goes with --all only");
+	wish.names = argv + at;
+	return run(options, &wish);
 }

@@ -42,10 +42,10 @@ const struct verb verbs[] = {
 	  "What was applied last goes on; where nothing was, everything passes. Native mode unless\n"
 	  "generic is asked for. A program of somebody else is never replaced (exit 6).",
 	  cmd_attach },
-	{ "detach", "IFACE...|--all [--purge]",
+	{ "detach", "IFACE...|--all [--purge]|--gone",
 	  "take the programs off interfaces\n\n"
 	  "Generations and counters stay in the kernel; --purge removes those, too. What is on disk\n"
-	  "stays in any case.",
+	  "stays in any case. --gone clears what is left of interfaces that were deleted.",
 	  cmd_detach },
 	{ "apply", "POLICY|IMAGE",
 	  "check, stage, prove and swap in a policy, or change nothing\n\n"
@@ -296,10 +296,12 @@ static int run(struct globals *globals)
 	verb = verb_find(globals->argv[0]);
 	if (!verb)
 		return unknown_verb(options, globals->argv[0]);
-	if (places_find(globals->instance ? globals->instance : "default", &options->places))
+	if (!globals->instance)
+		globals->instance = INSTANCE_USUAL;
+	if (places_find(globals->instance, &options->places))
 		return say_error(options, EXIT_USAGE,
 				 "'%s' is no instance name: [a-z0-9][a-z0-9_-]*, at most 63 bytes",
-				 globals->instance ? globals->instance : "default");
+				 globals->instance);
 	code = globals->netns ? enter_netns(options, globals->netns) : EXIT_DONE;
 	return code == EXIT_DONE ? verb->run(options, globals->argc, globals->argv) : code;
 }

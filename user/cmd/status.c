@@ -6,6 +6,7 @@
 #include "status.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "args.h"
 #include "live.h"
@@ -91,17 +92,19 @@ static void shout_word(struct status *status)
 	char text[KILLS_TEXT];
 
 	if (look->break_glass)
-		shout(status, "BREAK-GLASS is set: nothing is judged, everything passes; undo: "
-			      "stanch mode --break-glass off");
-	if (look->word.mode != MODE_ENFORCE)
 		shout(status,
-		      "MODE %s by the operator: nothing is dropped; undo: stanch mode enforce",
-		      mode_text(look->word.mode));
+		      "BREAK-GLASS is set: nothing is judged, everything passes; undo: "
+		      "%s mode --break-glass off",
+		      status->tool);
+	if (look->word.mode != MODE_ENFORCE)
+		shout(status, "MODE %s by the operator: nothing is dropped; undo: %s mode enforce",
+		      mode_text(look->word.mode), status->tool);
 	if (look->word.kills)
-		shout(status, "KILLED: %s; undo: stanch unkill all",
-		      kills_text(look->word.kills, text));
+		shout(status, "KILLED: %s; undo: %s unkill all", kills_text(look->word.kills, text),
+		      status->tool);
 	if (look->expired)
-		shout(status, "LEASE EXPIRED: last-known-good judges; clear: stanch rollback");
+		shout(status, "LEASE EXPIRED: last-known-good judges; clear: %s rollback",
+		      status->tool);
 	else if (look->word.provisional)
 		shout(status, "PROVISIONAL: the live generation is on a lease");
 	if (status->image_error)
@@ -114,15 +117,15 @@ static void shout_attachments(struct status *status)
 	uint32_t i;
 
 	if (!status->attached)
-		shout(status,
-		      "NOT ATTACHED to any interface: nothing is seen; do: stanch attach IFACE");
+		shout(status, "NOT ATTACHED to any interface: nothing is seen; do: %s attach IFACE",
+		      status->tool);
 	for (i = 0; i < status->attached; i++) {
 		const struct attachment *at = &status->attachments[i];
 
 		if (at->gone)
 			shout(status,
-			      "INTERFACE GONE: index %u was deleted; clear: stanch detach --all",
-			      at->ifindex);
+			      "INTERFACE GONE: index %u was deleted; clear: %s detach --gone",
+			      at->ifindex, status->tool);
 		else if (at->mark == MARK_NONE)
 			shout(status, "NO MARKS on %s: its marking program was removed", at->name);
 	}
@@ -146,11 +149,14 @@ static void shout_counts(struct status *status)
 int cmd_status(const struct options *options, int argc, char **argv)
 {
 	static const struct args args = { 0 };
-	cleanup(status_free) struct status status = { 0 };
+	cleanup(status_free) struct status status = { .tool = "stanch" };
 	int code, err;
 
 	if (args_parse(options, argc, argv, &args) < 0)
 		return EXIT_USAGE;
+	if (strcmp(options->places.instance, INSTANCE_USUAL))
+		snprintf(status.tool, sizeof(status.tool), "stanch --instance %s",
+			 options->places.instance);
 	code = look_open(options, &status.look);
 	if (code != EXIT_DONE)
 		return code;

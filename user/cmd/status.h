@@ -24,6 +24,7 @@ struct status {
 	struct attachment *attachments;
 	uint32_t attached;
 	struct sums sums;
+	char tool[96]; /* "stanch", and which instance when it is not the usual one */
 	char shouts[SHOUTS][DIAG_TEXT];
 	unsigned int shout_count;
 };
