@@ -290,3 +290,16 @@ slow_apply() {
 	[ "$(find "$PINS" -name 'gen-*' | wc -l)" -le 4 ]
 	[ "$(find "$STATE" -name '*.tmp*' | wc -l)" = 0 ]
 }
+
+@test "a place for pins that cannot be made is named, not called a missing instance" {
+	ln -s "$DIR/nowhere/bpf" "$DIR/dangling"
+	for place in "$DIR/dangling/bpf" /proc/stanch/bpf; do
+		for words in "apply $DIR/good.yaml" "attach lo"; do
+			# shellcheck disable=SC2086 # words are meant to split
+			STANCH_BPF_DIR=$place run -1 --separate-stderr stanch $words
+			echo "$words: $stderr"
+			[[ $stderr == *"$place: no bpffs"* ]]
+			[[ $stderr != *"there is no instance"* ]]
+		done
+	done
+}

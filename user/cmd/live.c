@@ -10,7 +10,7 @@ int live_open_failed(const struct options *options, int error, struct diag *diag
 {
 	const char *name = options->places.instance;
 
-	if (error == -ENOENT)
+	if (error == -ENOENT && !diag->total)
 		return say_error(options, EXIT_NO_SUCH,
 				 "there is no instance `%s`: neither attach nor apply made one",
 				 name);
@@ -19,7 +19,7 @@ int live_open_failed(const struct options *options, int error, struct diag *diag
 				    EXIT_REFUSED);
 	if (diag->total)
 		return say_problems(options, "the instance cannot be used", diag,
-				    exit_code_of(error));
+				    error == -ENOENT ? EXIT_FAILED : exit_code_of(error));
 	return say_errno(options, error, "the instance cannot be used");
 }
 
