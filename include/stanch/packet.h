@@ -266,10 +266,15 @@ static __always_inline void take_gre(struct cursor *c, struct packet *p, __u32 l
 	flags = host16(gre->flags);
 	if (flags & 0x4007) /* routing present, or a version other than 0 */
 		return;
-	size = ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1)) * 4;
-	if (!take(c, size) || left < sizeof(*gre) + size)
+	if ((flags & 0x8000) && !take(c, 4))
 		return;
-	take_inner(c, p, host16(gre->proto), left - (__u32)sizeof(*gre) - size);
+	if ((flags & 0x2000) && !take(c, 4))
+		return;
+	if ((flags & 0x1000) && !take(c, 4))
+		return;
+	size = (__u32)(c->pos - (void *)gre);
+	if (left >= size)
+		take_inner(c, p, host16(gre->proto), left - size);
 }
 
 static __always_inline void take_tunnel(struct cursor *c, struct packet *p, __u32 left)
