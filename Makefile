@@ -176,7 +176,7 @@ e2e: all
 	tests/run $(E2E)
 
 # Rows that are tests of another folder.
-ROWS     = $(patsubst %.c,$(B)/%,$(shell tools/outage-table --files))
+ROWS     := $(if $(filter outage,$(MAKECMDGOALS)),$(patsubst %.c,$(B)/%,$(shell tools/outage-table --files)))
 ## outage: every row of the fault matrix, the slow ones too, and a table of them (root)
 outage: all $(SHIM) $(OUTAGE_C) $(filter $(B)/%,$(ROWS))
 	rm -rf $(B)/outage-logs
