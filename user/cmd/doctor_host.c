@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <libgen.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "base/file.h"
 #include "live.h"
 
+#define READERS "stanch"
 #define KERNEL_MAJOR 6u
 #define KERNEL_MINOR 1u
 #define SMALL_FILE ((size_t)64 << 10)
@@ -187,13 +189,42 @@ static void check_clocks(struct doctor *doctor)
 			   *source ? source : "unknown");
 }
 
+/* Folders made before there was the group keep their old one. Returns whether members may look. */
+static bool check_folder(struct doctor *doctor, const char *path, gid_t group)
+{
+	char remedy[DIAG_TEXT];
+	struct stat st;
+
+	if (stat(path, &st) || st.st_gid == group || st.st_mode & S_IXOTH)
+		return true;
+	snprintf(remedy, sizeof(remedy),
+		 "chgrp -R " READERS " %.100s; find %.100s -type d -exec chmod g+s {} +", path,
+		 path);
+	doctor_say(doctor, GRADE_FINDING, "group", remedy,
+		   "members of " READERS " cannot look into %s: it is of another group", path);
+	return false;
+}
+
 static void check_group(struct doctor *doctor)
 {
-	if (getgrnam("stanch"))
-		doctor_say(doctor, GRADE_GOOD, "group", NULL, "members of stanch may observe");
-	else
-		doctor_say(doctor, GRADE_FINDING, "group", "groupadd --system stanch",
-			   "there is no group stanch: only root can observe");
+	const struct places *places = &doctor->options->places;
+	autofree char *state = strdup(places->state);
+	const char *const folders[] = { places->run, places->bpf, places->pins,
+					state ? dirname(state) : places->state, places->state };
+	const struct group *group = getgrnam(READERS);
+	bool open = true;
+	gid_t gid;
+
+	if (!group) {
+		doctor_say(doctor, GRADE_FINDING, "group", "groupadd --system " READERS,
+			   "there is no group " READERS ": only root can observe");
+		return;
+	}
+	gid = group->gr_gid;
+	for (unsigned int i = 0; i < ARRAY_SIZE(folders); i++)
+		open = check_folder(doctor, folders[i], gid) && open;
+	if (open)
+		doctor_say(doctor, GRADE_GOOD, "group", NULL, "members of " READERS " may observe");
 }
 
 static void check_instance(struct doctor *doctor)
