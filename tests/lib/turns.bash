@@ -3,7 +3,8 @@
 # turns - two policies that take turns under load, on the town of town.bash. Each drops one of two
 # live bad flows, x and y, and lets the other one in by a list, so that every packet is accounted
 # for: what came through must have been let in by a list, and the rest must have been dropped.
-# The caller has a function `stanch` that runs the tool in the server's namespace, and TRAFFIC.
+# The caller has a function `stanch` that runs the tool in the server's namespace, and the programs
+# TRAFFIC and TURN.
 # shellcheck shell=bash disable=SC2034,SC2154 # shared with the caller and town.bash
 
 TURNS_X=10.77.2.101
@@ -68,6 +69,11 @@ turns_take() { # SECONDS
 			next=$wait
 		fi
 	done
+}
+
+# The two generations that are there by turns, exactly ten times a second.
+turns_swap() { # SECONDS
+	in_server timeout -k 1 $(($1 + 20)) "$TURN" $(($1 * 10)) 100
 }
 
 turns_end() {
