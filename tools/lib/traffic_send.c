@@ -195,7 +195,7 @@ static uint64_t sent_in_all(const struct traffic_sender *sender)
 	return sum;
 }
 
-/* One test run of @count packets; the program stops at that number, the kernel rounds up. */
+/* One test run of @count packets. A signal may end it early: what counts is the program's count. */
 static int burst(struct traffic_sender *sender, uint32_t count)
 {
 	static const uint8_t zeroes[TRAFFIC_SIZE_MAX];
@@ -203,7 +203,6 @@ static int burst(struct traffic_sender *sender, uint32_t count)
 		    .repeat = count, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	int r;
 
-	sender->bpf->bss->budget = count;
 	r = bpf_prog_test_run_opts(bpf_program__fd(sender->bpf->progs.emit), &opts);
 	return r && errno != EINTR ? -errno : 0;
 }
