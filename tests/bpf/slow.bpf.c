@@ -9,7 +9,7 @@
 #include "maps.bpf.h"
 #include <stanch/packet.h>
 
-#define DELAY_ROUNDS 40000 /* some tens of microseconds */
+#define DELAY_ROUNDS (1 << 23) /* the most that bpf_loop() does: some ten milliseconds */
 
 static long delay_round(__u32 index, void *context)
 {
