@@ -40,7 +40,9 @@ struct cell {
 
 static char letter(uint8_t verdict)
 {
-	return verdict == VERDICT_DROP ? 'D' : verdict == VERDICT_FLAG ? 'F' : 'P';
+	if (verdict == VERDICT_DROP)
+		return 'D';
+	return verdict == VERDICT_FLAG ? 'F' : 'P';
 }
 
 static int say(const char *what, int error, const struct diag *diag)
@@ -89,7 +91,7 @@ static int ask_peer(struct run *run, struct frame *frame, char *ret)
 
 	if (bpf_prog_test_run_opts(run->peer, &opts))
 		return -errno;
-	*ret = opts.retval < 4 ? "ADPT"[opts.retval] : '?'; /* by enum xdp_action */
+	*ret = "ADPT?"[opts.retval < 4 ? opts.retval : 4]; /* by enum xdp_action */
 	return 0;
 }
 
@@ -150,7 +152,7 @@ static void print_cell(const struct cell *cell)
 
 static int run_row(struct run *run, const struct conformance_row *row)
 {
-	struct cell cells[SIDES];
+	struct cell cells[SIDES] = { 0 };
 	bool right = true;
 
 	for (unsigned int side = 0; side < SIDES; side++) {
