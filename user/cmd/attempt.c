@@ -76,8 +76,10 @@ static int choose_generation(struct attempt *attempt)
 	for (unsigned int slot = 0; slot < SLOTS; slot++) {
 		struct slot_info info;
 
-		if (!slot_read(attempt->instance, slot, &info) && info.lines &&
-		    info.generation >= next)
+		r = slot_read(attempt->instance, slot, &info);
+		if (r)
+			return failed(attempt, r, "the slots cannot be read");
+		if (info.lines && info.generation >= next)
 			next = info.generation + 1;
 	}
 	attempt->generation = next;
