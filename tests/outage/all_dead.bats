@@ -78,13 +78,18 @@ leave_only_pins() { # NAME...
 }
 
 @test "killed processes leave a kernel that filters" {
-	local observer
+	local observer applier
 
-	in_server "$STANCH" events >/dev/null 2>&1 &
+	# not through functions: the processes themselves are to be killed
+	nsenter --net="/run/netns/$SERVER" "$STANCH" events >/dev/null 2>&1 3>&- &
 	observer=$!
-	in_server "$STANCH" -q apply "$DIR/worse.yaml" >/dev/null 2>&1 &
-	kill -9 "$observer" $!
-	wait "$observer" $! || true
+	nsenter --net="/run/netns/$SERVER" "$STANCH" -q apply "$DIR/worse.yaml" >/dev/null 2>&1 3>&- &
+	applier=$!
+	sleep 0.1
+	[ "$(tr '\0' ' ' <"/proc/$observer/cmdline")" = "$STANCH events " ]
+	kill -9 "$observer" "$applier"
+	wait "$observer" "$applier" || true
+	[ ! -e "/proc/$observer" ]
 	dropped "$BAD_V4"
 	stanch -q apply "$DIR/bad.yaml" >/dev/null
 	filters
