@@ -16,6 +16,7 @@ WARN     := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvl
 CPPFLAGS := -Iinclude -Iuser -I$(B)/bpf -D_GNU_SOURCE -DSTANCH_VERSION='"$(VERSION)"'
 OPT      ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN_FLAGS)
+LDFLAGS  ?= -Wl,-z,relro,-z,now
 LIBS     := -lbpf -lelf -lz -lyaml -ljansson -lsodium -lpcap
 BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-function \
 	-Wno-unused-parameter -Wno-pass-failed -Iinclude -Ibpf -idirafter /usr/include/$(shell uname -m)-linux-gnu
