@@ -44,8 +44,10 @@ int stored_generation(const struct options *options, uint64_t generation,
 	snprintf(search.generation, sizeof(search.generation), "%" PRIu64, generation);
 	r = audit_each(&options->places, search_record, &search, &line);
 	if (r == -EBADMSG) {
-		diag_add(diag, NULL, "audit_chain", "the audit log is broken at line %" PRIu64,
-			 line);
+		diag_add(diag, NULL, "audit_chain",
+			 "the audit log is broken at line %" PRIu64
+			 ", so numbers cannot be trusted; `stanch apply` an image of %s/images",
+			 line, options->places.state);
 		return r;
 	}
 	if (r)
