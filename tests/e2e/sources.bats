@@ -63,8 +63,8 @@ refused_json() {
 	echo 192.0.2.1 >"$DIR/list"
 	with_list
 	chmod 0000 "$DIR/list"
-	STANCH="setpriv --reuid=65534 --regid=65534 --clear-groups $DIR/stanch"
-	stanch() { timeout 20 "$STANCH" "$@"; }
+	nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups "$DIR/stanch")
+	stanch() { timeout 20 "${nobody[@]}" "$@"; }
 	refused "$DIR/p.yaml" "p.yaml:3:" "cannot read list: permission denied"
 	chmod 0000 "$DIR/p.yaml"
 	refused "$DIR/p.yaml" "p.yaml: cannot read it: Permission denied"
