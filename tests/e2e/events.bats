@@ -88,7 +88,7 @@ pings() {
 	"$STANCH" -j events --timeout 5 >"$DIR/lines" 2>/dev/null 3>&- &
 	follower=$!
 	sleep 0.5
-	in_client ping -q -i 0.001 -c 1000 -w 3 -I "$BAD_V4" "$SERVER_V4" >/dev/null || true
+	in_client ping -q -l 1000 -c 1000 -w 3 -I "$BAD_V4" "$SERVER_V4" >/dev/null || true
 	wait $follower
 	shown=$(jq -rs '.[-1].shown | tonumber' "$DIR/lines")
 	held=$(jq -rs '.[-1] | (.suppressed | tonumber) + (.lost | tonumber)' "$DIR/lines")
