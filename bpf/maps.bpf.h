@@ -25,6 +25,8 @@ const volatile struct limits limits SEC(".rodata.limits") = {
 	.reasons = REASONS,
 	.stages = STAGES,
 	.slots = SLOTS,
+	.overrides = LIMIT_OVERRIDES,
+	.samples = LIMIT_SAMPLES,
 };
 
 /* Set before loading, constant for the verifier: a twin reports each packet and swaps nothing. */

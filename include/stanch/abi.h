@@ -28,6 +28,10 @@
 #ifndef LIMIT_STEPS
 #define LIMIT_STEPS 24u /* lines that one table lookup may touch */
 #endif
+#ifndef LIMIT_OVERRIDES
+#define LIMIT_OVERRIDES 4096u /* operator overrides: one list each in their image */
+#endif
+#define LIMIT_SAMPLES 65536u /* of recent traffic: half of what passed, half of what was dropped */
 #define LIMIT_FAMILIES 8u /* families of score lists */
 #define LIMIT_VLAN_TAGS 4u
 #define LIMIT_EXT_HEADERS 8u
@@ -44,7 +48,8 @@ struct limits {
 	__u32 abi, image_version;
 	__u32 prefixes, lists, leaves, lines, steps;
 	__u32 families, vlan_tags, ext_headers, reasons, stages, slots;
-	__u32 reserved[3];
+	__u32 overrides, samples;
+	__u32 reserved;
 };
 _Static_assert(sizeof(struct limits) == 64, "struct limits is ABI");
 
@@ -55,6 +60,8 @@ enum control_entry {
 	CONTROL_LEASE = 1,
 	/* non-zero: judge nothing, pass everything. Never written by a swap */
 	CONTROL_BREAK_GLASS = 2,
+	/* non-zero: the pin `overrides` holds an image that is asked, too. Never written by a swap */
+	CONTROL_OVERRIDES = 3,
 	CONTROL_ENTRIES = 8,
 };
 
@@ -70,7 +77,13 @@ enum control_entry {
  *   bits  10-19  candidate share in permille (0: no candidate)
  *   bits  20-31  reserved, zero
  *   bits  32-47  kill bits, one per stage
- *   bits  48-63  epoch: plus one with every swap
+ *   bits  48-63  epoch: plus one with every swap and with every step of a trial
+ *
+ * A trial is a generation that is not trusted yet. While its share is not zero (a canary), that
+ * share of the sources is judged by the candidate slot and everybody else by the live one; once it
+ * is live but provisional, everybody is judged by it. Either way `provisional` is set, and when the
+ * lease has passed, who judges is the last generation that was kept: in a canary the live slot, and
+ * else the last-known-good one.
  */
 #define WORD_LIVE_SHIFT 0
 #define WORD_GOOD_SHIFT 2
@@ -177,6 +190,40 @@ struct meta_record {
 };
 _Static_assert(sizeof(struct meta_record) == 8, "struct meta_record is ABI");
 
+/*
+ * Pin `reservoir`: recent traffic, an array of LIMIT_SAMPLES of these. Half @kind of it (see enum
+ * sample_kind) is a ring: sample n of that kind is at kind * LIMIT_SAMPLES / 2 + n modulo that
+ * half, and n counts in entry kind * 8 of the pin `reservoir_at` (u64; entries lie a line apart).
+ * Sampling is by a countdown per CPU and kind, whose interval follows the rate, so that about
+ * SAMPLES_PER_SECOND of each kind are kept over all CPUs (SAMPLES_PER_SECOND_TRIAL during a trial).
+ * During a trial each sampled packet is judged a second time, by the other generation, for this
+ * record only.
+ */
+enum sample_kind { SAMPLE_PASSED = 0, SAMPLE_DROPPED = 1, SAMPLE_KINDS };
+#define SAMPLES_PER_SECOND 1024u
+#define SAMPLES_PER_SECOND_TRIAL 16384u
+#define SAMPLE_HEAD 96u
+enum sample_flag {
+	SAMPLE_TRIAL = 1, /* judged by both generations: the other_ members are set */
+	SAMPLE_CANDIDATE = 2, /* what the packet got came from the generation on trial */
+	/* a drop by its generation's own mode, whatever the operator's mode lets through: */
+	SAMPLE_DROPS = 4, /* the verdict */
+	SAMPLE_OTHER_DROPS = 8, /* the other verdict */
+};
+struct sample {
+	__u64 time_ns; /* CLOCK_MONOTONIC, coarse; 0 while it is being written */
+	__u32 length; /* bytes of the frame */
+	__u32 ifindex;
+	__u8 verdict, enforced, reason, slot;
+	__u8 other_verdict, other_reason, other_slot, reserved;
+	__u16 list, other_list; /* list ids in the generations of slot and other_slot */
+	__u16 epoch; /* of the word that this packet was judged under */
+	__u8 captured; /* bytes of head[] */
+	__u8 flags; /* enum sample_flag */
+	__u8 head[SAMPLE_HEAD];
+};
+_Static_assert(sizeof(struct sample) == 128, "struct sample is ABI");
+
 /* What the twin program says about the last packet (array of one value, twin only). */
 struct judged {
 	__u8 verdict, enforced, reason, slot;
@@ -237,6 +284,9 @@ enum reason {
 	REASON_IMAGE_STEPS = 41,
 	REASON_META_FAILED = 42,
 	REASON_LEASE_NO_SLOT = 43, /* lease expired and last-known-good is empty too */
+	/* what the operator said about one source: */
+	REASON_OVERRIDE_ALLOW = 44,
+	REASON_OVERRIDE_BLOCK = 45,
 	REASONS,
 };
 _Static_assert(REASONS <= LIMIT_REASONS, "reasons fit their counters");

@@ -51,7 +51,8 @@ struct image_hot {
 	__u32 leaves; /* number of leaves, the empty one included */
 	__u32 ports_line; /* 128 lines of bits by protected port; 0: none protected */
 	__u32 lists; /* number of list records */
-	__u32 reserved2[4];
+	__u32 expiry_line; /* of overrides: eight u64 per line by list id; 0: nothing expires */
+	__u32 reserved2[3];
 };
 _Static_assert(sizeof(struct image_hot) == LINE_SIZE, "line 1");
 
@@ -78,6 +79,11 @@ enum section_kind {
 	SECTION_PORTS = 6,
 	SECTION_LISTS = 7,
 	SECTION_NAMES = 8, /* bytes; offsets in list records count from its first */
+	/*
+	 * Only in the image of operator overrides: u64 by list id, CLOCK_MONOTONIC ns from which on
+	 * the list matches nothing, 0: never. Entry 0 is zero.
+	 */
+	SECTION_EXPIRY = 9,
 	SECTION_KINDS,
 };
 

@@ -59,6 +59,8 @@ static const struct reason_text reason_texts[] = {
 	[REASON_IMAGE_STEPS] = { "image_steps", "trouble: a table walk does not end" },
 	[REASON_META_FAILED] = { "meta_failed", "trouble: no room for the flag; passed unmarked" },
 	[REASON_LEASE_NO_SLOT] = { "lease_no_slot", "trouble: lease over, last-known-good empty" },
+	[REASON_OVERRIDE_ALLOW] = { "override_allow", "the operator allows this source" },
+	[REASON_OVERRIDE_BLOCK] = { "override_block", "the operator blocks this source" },
 };
 _Static_assert(sizeof(reason_texts) / sizeof(reason_texts[0]) == REASONS,
 	       "every reason has a name");
@@ -85,7 +87,7 @@ _Static_assert(sizeof(stage_names) / sizeof(stage_names[0]) == STAGES, "every st
 /* Does this reason mean that stanch itself is in trouble? */
 static inline int reason_is_trouble(__u32 reason)
 {
-	return reason >= REASON_SLOT_EMPTY && reason < REASONS;
+	return reason >= REASON_SLOT_EMPTY && reason <= REASON_LEASE_NO_SLOT;
 }
 
 #endif

@@ -20,6 +20,7 @@ static const char *const section_names[] = {
 	[SECTION_PORTS] = "ports",
 	[SECTION_LISTS] = "lists",
 	[SECTION_NAMES] = "names",
+	[SECTION_EXPIRY] = "expiry",
 };
 _Static_assert(ARRAY_SIZE(section_names) == SECTION_KINDS, "every kind of section");
 

@@ -17,6 +17,7 @@
 #include "base/diag.h"
 #include "base/places.h"
 #include "policy/compile.h"
+#include "policy/host.h"
 
 struct instance;
 #define auto_instance cleanup(instance_close)
@@ -67,8 +68,40 @@ int control_set_break_glass(struct control *control, bool on);
  * Returns -ESTALE when the epoch is no longer @epoch (somebody else swapped or rolled back).
  */
 int control_swap(struct control *control, unsigned int slot, uint16_t epoch);
-/* control_rollback - live = last-known-good, provisional and share cleared, epoch + 1. */
+/*
+ * control_rollback - one store, epoch + 1, provisional and share cleared. In a canary the candidate
+ * is dropped and live stays what it is; else live = last-known-good. @ret_before may be NULL.
+ */
 int control_rollback(struct control *control, struct word *ret_before);
+
+/*
+ * A trial, see the control word in abi.h. Each of these is one store and adds one to the epoch,
+ * which the caller hands in as it last knew it and gets back. Deadlines are CLOCK_MONOTONIC ns and
+ * are written before the word. All return -ESTALE when somebody else changed the word meanwhile;
+ * those that go on with a trial return -ETIME when its lease has passed, and then change nothing.
+ */
+struct trial_step {
+	unsigned int slot; /* of the generation on trial */
+	uint16_t share; /* permille, 1..1000 */
+	uint64_t deadline_ns;
+};
+/* control_canary - begin a canary, or give a running one another share. */
+int control_canary(struct control *control, const struct trial_step *step, uint16_t *epoch);
+/* control_provisional - live = slot, last-known-good = what was live, provisional. */
+int control_provisional(struct control *control, const struct trial_step *step, uint16_t *epoch);
+/*
+ * control_renew - another deadline for the running trial; the word stays as it is. -ETIME also when
+ * the lease passed while this was under way: the trial is ended then (as control_rollback does),
+ * so that a process that was stopped between two instructions revives nothing.
+ */
+int control_renew(struct control *control, uint64_t deadline_ns, uint16_t epoch);
+/* control_keep - the provisional generation is live for good: provisional cleared. */
+int control_keep(struct control *control, uint16_t *epoch);
+/*
+ * control_revert - end the trial at @epoch: as control_rollback, and @good becomes the
+ * last-known-good slot (what it was before the trial). Works on an expired lease, too.
+ */
+int control_revert(struct control *control, unsigned int good, uint16_t *epoch);
 
 /* ---- slots.c: generations ---- */
 int slot_read(const struct instance *instance, unsigned int slot, struct slot_info *ret);
@@ -99,6 +132,46 @@ int slot_stage(struct instance *instance, const struct image_file *image, uint64
  * unpinned, slot_info cleared. Returns -EBUSY when the word names the slot. Caller holds the lock.
  */
 int slot_withdraw(struct instance *instance, unsigned int slot);
+
+/* ---- reservoir.c: recent traffic, as the program sampled it (struct sample in abi.h) ---- */
+struct reservoir;
+#define auto_reservoir cleanup(reservoir_close)
+/* reservoir_open - by mapping the pins; -EACCES for those who may only read them. */
+int reservoir_open(const struct instance *instance, struct reservoir **ret);
+void reservoir_close(struct reservoir **reservoir);
+/* reservoir_at - how many samples of each kind have been taken so far. */
+void reservoir_at(const struct reservoir *reservoir, uint64_t ret[SAMPLE_KINDS]);
+/* Where a reader is in one kind; .at = 0 begins with the oldest that is still there. */
+struct reservoir_reader {
+	enum sample_kind kind;
+	uint64_t at; /* the next sample */
+	uint64_t lost; /* overwritten before, or while, they were read */
+};
+/*
+ * reservoir_read - every whole sample from reader->at on, oldest first, to @fn until it returns
+ * non-zero, which is returned; 0 when all were read. Samples are copies: @fn may keep what it gets
+ * until it returns.
+ */
+int reservoir_read(const struct reservoir *reservoir, struct reservoir_reader *reader,
+		   int (*fn)(void *context, const struct sample *sample), void *context);
+
+/* ---- overrides.c: the image of what the operator allows and blocks ---- */
+/*
+ * overrides_publish - make @image (checked) what the program asks about sources, as a whole: filled
+ * and frozen aside, pinned as `overrides-image`, put into the outer map `overrides`, then the
+ * control entry is set. NULL: no overrides any more. Caller holds the lock.
+ */
+int overrides_publish(struct instance *instance, const struct image_file *image, struct diag *diag);
+/* overrides_copy - the image in kernel memory; -ENOENT when there is none. Unchecked. */
+int overrides_copy(const struct instance *instance, struct image_file *ret);
+
+/* ---- host.c: addresses that must not be blocked here ---- */
+/*
+ * host_find - own addresses, gateways, neighbours that answer, resolvers and peers of established
+ * TCP connections to the SSH port, in the current network namespace and in those that anything of
+ * @instance (may be NULL) is attached in. What cannot be read is left out and named in @diag.
+ */
+int host_find(const struct instance *instance, struct host *ret, struct diag *diag);
 
 /* ---- attach.c ---- */
 enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };

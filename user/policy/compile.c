@@ -29,6 +29,8 @@ const struct limits limits_builtin = {
 	.reasons = REASONS,
 	.stages = STAGES,
 	.slots = SLOTS,
+	.overrides = LIMIT_OVERRIDES,
+	.samples = LIMIT_SAMPLES,
 };
 
 struct compile {

@@ -13,6 +13,7 @@ const char *const section_names[SECTION_KINDS] = {
 	[SECTION_NONE] = "none",     [SECTION_V4_SRC] = "v4_src", [SECTION_V4_DST] = "v4_dst",
 	[SECTION_V6_SRC] = "v6_src", [SECTION_V6_DST] = "v6_dst", [SECTION_LEAVES] = "leaves",
 	[SECTION_PORTS] = "ports",   [SECTION_LISTS] = "lists",	  [SECTION_NAMES] = "names",
+	[SECTION_EXPIRY] = "expiry",
 };
 
 #define PORT_LINES (65536u / (8 * LINE_SIZE)) /* one bit per port */

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
+#include "policy/settings.h"
 
 #define POLICY_NAME_MAX 64 /* bytes of a list or family name: [a-z0-9][a-z0-9._-]* */
 
@@ -49,6 +50,7 @@ struct policy {
 	uint32_t prefix_count, protect_count; /* prefix_count counts protect's too */
 	uint16_t *ports; /* protected ports, sorted, unique */
 	uint32_t port_count;
+	struct policy_settings settings; /* `gates:` and `canary:` */
 };
 
 #define auto_policy cleanup(policy_free)

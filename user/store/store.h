@@ -66,6 +66,83 @@ int audit_each(const struct places *places, int (*fn)(void *context, json_t *rec
  */
 int audit_next_generation(const struct places *places, uint64_t *ret);
 
+/* ---- pointers: which images judged, and which were kept ---- */
+/*
+ * A pointer is a file of 64 bytes: magic, what it points to, when, and a checksum; written aside,
+ * synced and renamed like everything here. `live` is what was made live last, trusted or not;
+ * `good-1` (newest) to `good-3` are the generations that were kept last.
+ */
+struct pointer {
+	uint64_t generation; /* 0: the factory generation, which has no image file */
+	uint64_t time_s; /* CLOCK_REALTIME */
+	uint8_t digest[32];
+};
+#define POINTERS_GOOD 3u
+/* pointer_live_write, pointer_live_read - 0; -ENOENT; -EBADMSG for one that is torn or damaged. */
+int pointer_live_write(const struct places *places, const struct pointer *pointer);
+int pointer_live_read(const struct places *places, struct pointer *ret);
+/*
+ * pointer_keep - @pointer becomes good-1, the others move down; the same digest is kept once. Crash
+ * safe: whoever is killed in between loses none of those that were there but the oldest.
+ */
+int pointer_keep(const struct places *places, const struct pointer *pointer);
+/* pointer_good_read - number @n from 1. Errors as above. */
+int pointer_good_read(const struct places *places, unsigned int n, struct pointer *ret);
+
+/* ---- quarantine and sources: quarantine.json, sources.json ---- */
+#define QUARANTINE_S 1800u /* a digest that did harm is refused for so long */
+#define SOURCE_FAILURES 2u /* so many failures within SOURCE_WINDOW_S put a source on hold */
+#define SOURCE_WINDOW_S 1800u
+/* quarantine_add - @digest did harm (or was refused); @why is a short code. */
+int quarantine_add(const struct places *places, const uint8_t digest[32], const char *why);
+/* quarantine_find - 0 and the seconds that are left and why, or -ENOENT. A damaged file is empty. */
+struct quarantine {
+	uint64_t left_s;
+	char why[64];
+};
+int quarantine_find(const struct places *places, const uint8_t digest[32], struct quarantine *ret);
+/* Sources of unattended changes, by name (as POLICY_NAME_MAX says). */
+struct source_state {
+	char name[65];
+	uint32_t failures; /* within the window */
+	bool held;
+	uint64_t held_since_s;
+	char why[64]; /* "operator", or the codes of what failed */
+};
+int source_state_read(const struct places *places, const char *name, struct source_state *ret);
+/* source_failed - count one more; @ret (may be NULL) says whether it is on hold now. */
+int source_failed(const struct places *places, const char *name, const char *why,
+		  struct source_state *ret);
+/* source_succeeded - its failures are forgotten; a hold stays. */
+int source_succeeded(const struct places *places, const char *name);
+/* source_hold, source_release - Undoing what is not there returns 0. */
+int source_hold(const struct places *places, const char *name, const char *why);
+int source_release(const struct places *places, const char *name);
+/* source_each - every source that is known. */
+int source_each(const struct places *places, int (*fn)(void *context, const struct source_state *s),
+		void *context);
+
+/* ---- switches: the operator's mode and kill bits outlive a reboot ---- */
+int switches_write(const struct places *places, uint8_t mode, uint16_t kills);
+/* switches_read - -ENOENT when they were never touched. */
+int switches_read(const struct places *places, uint8_t *ret_mode, uint16_t *ret_kills);
+
+/* ---- overrides: what the operator allows and blocks, overrides.json ---- */
+struct override;
+/* override_list_read - Caller frees @ret. No file: none. -EBADMSG for a damaged one. */
+int override_list_read(const struct places *places, struct override **ret, uint32_t *ret_count);
+int override_list_write(const struct places *places, const struct override *items, uint32_t count);
+
+/* ---- repair: what a killed predecessor left ---- */
+/*
+ * store_repair - images and policies that nothing points to any more beyond the newest
+ * STORE_IMAGES, files written aside, torn pointers. Needs the lock. Says each thing it removed to
+ * @fn as a sentence. Returns 0 or -errno of the first thing that could not be done.
+ */
+#define STORE_IMAGES 16u
+int store_repair(const struct places *places, void (*fn)(void *context, const char *text),
+		 void *context);
+
 /* ---- totals: hits of a list go on under its name ---- */
 /*
  * struct totals keeps, per list name, what retired generations counted, and per slot what its
