@@ -46,13 +46,13 @@ static void tables_fill(const struct args *args, struct tables *ret)
 
 		ret->longs[i] = (struct option){
 			.name = arg->name,
-			.has_arg = arg->value ? required_argument : no_argument,
+			.has_arg = arg->flag ? no_argument : required_argument,
 			.val = FIRST_LONG + (int)i,
 		};
 		if (!arg->letter)
 			continue;
 		*letter++ = arg->letter;
-		if (arg->value)
+		if (!arg->flag)
 			*letter++ = ':';
 	}
 	*letter = '\0';
@@ -68,6 +68,20 @@ static const struct arg *arg_of(const struct args *args, int found)
 		if (args->options[i].letter == found)
 			return &args->options[i];
 	return NULL;
+}
+
+/* False when there is no room for one more. */
+static bool take_value(const struct arg *arg, const char *text)
+{
+	if (arg->flag)
+		*arg->flag = true;
+	else if (arg->value)
+		*arg->value = text;
+	else if (arg->values->count < ARGS_VALUES)
+		arg->values->items[arg->values->count++] = text;
+	else
+		return false;
+	return true;
 }
 
 static int take_options(const struct options *options, int argc, char **argv,
@@ -88,10 +102,9 @@ static int take_options(const struct options *options, int argc, char **argv,
 		if (!arg)
 			return args_wrong(options, argv[0], "%s has no option %s", argv[0],
 					  argv[optind - 1]);
-		if (arg->value)
-			*arg->value = optarg;
-		else
-			*arg->flag = true;
+		if (!take_value(arg, optarg))
+			return args_wrong(options, argv[0], "option --%s is given over %u times",
+					  arg->name, ARGS_VALUES);
 	}
 	return EXIT_DONE;
 }
@@ -127,5 +140,32 @@ bool args_number(const struct options *options, const char *what, const char *te
 		return false;
 	}
 	*ret = number;
+	return true;
+}
+
+bool args_duration(const struct options *options, const char *what, const char *text,
+		   uint64_t longest_ms, uint64_t *ret_ms)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {
+		{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }
+	};
+	size_t digits = strspn(text, "0123456789");
+	uint64_t number, ms = 0;
+
+	errno = 0;
+	number = strtoull(text, NULL, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(units) && digits && !errno; i++)
+		if (!strcmp(text + digits, units[i].name) && number <= longest_ms / units[i].ms)
+			ms = number * units[i].ms;
+	if (!ms) {
+		say_error(options, EXIT_USAGE,
+			  "%s is a time like 500ms, 90s, 10m, 1h or 7d, at most %llu s, not '%s'",
+			  what, (unsigned long long)(longest_ms / 1000), text);
+		return false;
+	}
+	*ret_ms = ms;
 	return true;
 }
