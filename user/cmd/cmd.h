@@ -98,6 +98,7 @@ struct source {
 	struct buf text; /* of the policy, empty for an image */
 	struct buf notes; /* a line for each list that was accepted with duplicates */
 	uint32_t merged; /* duplicates, over all lists */
+	struct policy_settings settings; /* the usual ones for an image */
 };
 #define auto_source cleanup(source_free)
 void source_free(struct source *source);

@@ -106,6 +106,7 @@ static int read_policy(struct reading *reading, struct source *source)
 		err = policy_compile(&policy, reading->limits, &source->image, reading->diag);
 	if (err)
 		return err;
+	source->settings = policy.settings;
 	source->text = reading->content;
 	reading->content = (struct buf){ 0 };
 	return 0;
@@ -120,6 +121,7 @@ static int read_source(struct reading *reading, struct source *source)
 		return err;
 	reading->size = reading->content.len;
 	reading->image = is_image(&reading->content);
+	settings_default(&source->settings);
 	if (!reading->image)
 		return read_policy(reading, source);
 	return image_load(&bytes, reading->limits, &source->image, reading->diag);

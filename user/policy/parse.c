@@ -15,6 +15,7 @@
 void policy_factory(struct policy *ret)
 {
 	*ret = (struct policy){ .mode = MODE_ENFORCE };
+	settings_default(&ret->settings);
 }
 
 void policy_free(struct policy *policy)
@@ -89,6 +90,7 @@ int policy_parse(const struct named_text *text, const struct policy_source *sour
 	uint64_t before = diag->total;
 	int err;
 
+	settings_default(&policy.settings);
 	policy.file = strdup(text->name);
 	if (!policy.file)
 		return -ENOMEM;

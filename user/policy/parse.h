@@ -14,6 +14,7 @@
 #define PARSE_SHOWN 5u /* duplicates of a list, conflicts, named one by one */
 #define PARSE_KEYS 16u /* keys that one mapping may know */
 #define PARSE_FAMILIES LIMIT_FAMILIES
+#define PARSE_QUOTED 64u /* bytes of a value that a message repeats */
 
 enum node_kind {
 	NODE_SCALAR,
@@ -91,6 +92,11 @@ static inline const struct node *node_next(const struct parse *parse, const stru
 {
 	return node->next ? &parse->nodes[node->next] : NULL;
 }
+/* Bytes of it that a message shows. */
+static inline int node_shown(const struct node *node)
+{
+	return (int)(node->len > PARSE_QUOTED ? PARSE_QUOTED : node->len);
+}
 static inline const char *node_text(const struct parse *parse, const struct node *node)
 {
 	return parse->scalars.data + node->text;
@@ -116,14 +122,36 @@ bool parse_bool(struct parse *parse, const struct node *node, const char *what, 
 /* parse_number - decimal, or 0x and hexadecimal digits when @largest needs all 32 bits. */
 bool parse_number(struct parse *parse, const struct node *node, const char *what, uint32_t largest,
 		  uint32_t *ret);
+/*
+ * parse_amount - a number with an optional point and one of @units, in grains; exact or refused.
+ * A bound and the grain have a text, since messages speak as people write.
+ */
+struct unit {
+	const char *name; /* behind the number, "" for none; NULL ends the list */
+	uint64_t grains; /* in one of it */
+};
+struct amount {
+	const char *what, *wanted; /* "growth", "a factor such as 1.5" */
+	const struct unit *units;
+	uint32_t least, most;
+	const char *grain_text, *least_text, *most_text;
+};
+bool parse_amount(struct parse *parse, const struct node *node, const struct amount *amount,
+		  uint32_t *ret);
 bool parse_choice(struct parse *parse, const struct node *node, const char *what,
 		  const char *const *choices, unsigned int *ret);
 bool parse_name(struct parse *parse, const struct node *node, const char *what);
+/* parse_refuse - "@what is @wanted, not ..." */
+void parse_refuse(struct parse *parse, const struct node *node, const char *what,
+		  const char *wanted);
 /* parse_copy - a scalar's bytes as a string of its own. */
 int parse_copy(struct parse *parse, const struct node *node, char **ret);
 
 /* ---- parse_settings.c, parse_lists.c, parse_entries.c, parse_duplicates.c ---- */
 int parse_settings(struct parse *parse, const struct node *root);
+/* parse_gates, parse_canary - the values of these keys (parse_trial.c). */
+int parse_gates(struct parse *parse, const struct node *value, void *into);
+int parse_canary(struct parse *parse, const struct node *value, void *into);
 /* parse_lists - the value of the key `lists`. */
 int parse_lists(struct parse *parse, const struct node *value, void *into);
 /* parse_entries - fill every draft, `protect` last, and compare with the limits. */

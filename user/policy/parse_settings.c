@@ -161,8 +161,8 @@ int parse_settings(struct parse *parse, const struct node *root)
 		{ "mark", take_mark, false },	   { "protect", take_protect, false },
 		{ "lists", parse_lists, false },   { "signatures", NULL, false },
 		{ "features", NULL, false },	   { "thresholds", NULL, false },
-		{ "services", NULL, false },	   { "gates", NULL, false },
-		{ "canary", NULL, false },
+		{ "services", NULL, false },	   { "gates", parse_gates, false },
+		{ "canary", parse_canary, false },
 	};
 	static const struct schema schema = { "the policy", keys, ARRAY_SIZE(keys) };
 

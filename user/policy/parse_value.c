@@ -12,7 +12,6 @@
 
 #define NEAR_LENGTH 32u /* keys longer than this resemble nothing */
 #define NEAR_EDITS 2u /* a typing error or two */
-#define SHOWN(node) ((node)->len > 64 ? 64 : (int)(node)->len)
 
 static const char *const kind_names[] = {
 	[NODE_SCALAR] = "one value",
@@ -93,8 +92,8 @@ static void refuse_unknown(struct parse *parse, const struct node *key, const st
 	const char *near = nearest_key(parse, key, schema);
 
 	diag_add(parse->diag, parse_at(parse, key), "unknown_key", "%s has no key '%.*s'%s%s%s",
-		 schema->what, SHOWN(key), node_text(parse, key), near ? "; did you mean '" : "",
-		 near ? near : "", near ? "'?" : "");
+		 schema->what, node_shown(key), node_text(parse, key),
+		 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* One key and its value. @first remembers where each known key stood. */
@@ -146,11 +145,11 @@ int parse_mapping(struct parse *parse, const struct node *node, const struct sch
 	return err;
 }
 
-static void refuse_value(struct parse *parse, const struct node *node, const char *what,
-			 const char *wanted)
+void parse_refuse(struct parse *parse, const struct node *node, const char *what,
+		  const char *wanted)
 {
 	diag_add(parse->diag, parse_at(parse, node), "bad_value", "%s is %s, not '%.*s'", what,
-		 wanted, SHOWN(node), node_text(parse, node));
+		 wanted, node_shown(node), node_text(parse, node));
 }
 
 bool parse_bool(struct parse *parse, const struct node *node, const char *what, bool *ret)
@@ -158,7 +157,7 @@ bool parse_bool(struct parse *parse, const struct node *node, const char *what, 
 	if (!parse_is(parse, node, NODE_SCALAR, what))
 		return false;
 	if (!node->plain || (!is_text(parse, node, "true") && !is_text(parse, node, "false"))) {
-		refuse_value(parse, node, what, "true or false");
+		parse_refuse(parse, node, what, "true or false");
 		return false;
 	}
 	*ret = is_text(parse, node, "true");
@@ -197,13 +196,13 @@ bool parse_number(struct parse *parse, const struct node *node, const char *what
 	if (!parse_is(parse, node, NODE_SCALAR, what))
 		return false;
 	if (!node->plain || read_number(node_text(parse, node), node->len, &value)) {
-		refuse_value(parse, node, what, "a whole number");
+		parse_refuse(parse, node, what, "a whole number");
 		return false;
 	}
 	if (value > largest) {
 		diag_add_limit(parse->diag, parse_at(parse, node), "out_of_range",
 			       (struct diag_limit){ value, largest }, "%s is at most %u, not %.*s",
-			       what, largest, SHOWN(node), node_text(parse, node));
+			       what, largest, node_shown(node), node_text(parse, node));
 		return false;
 	}
 	*ret = (uint32_t)value;
@@ -223,7 +222,7 @@ static void refuse_choice(struct parse *parse, const struct node *node, const ch
 					: choices[i + 1] ? ", "
 							 : " or ",
 					choices[i]);
-	refuse_value(parse, node, what, list);
+	parse_refuse(parse, node, what, list);
 }
 
 bool parse_choice(struct parse *parse, const struct node *node, const char *what,
@@ -270,7 +269,7 @@ bool parse_name(struct parse *parse, const struct node *node, const char *what)
 	}
 	if (is_name(node_text(parse, node), node->len))
 		return true;
-	refuse_value(parse, node, what,
+	parse_refuse(parse, node, what,
 		     "made of a-z, 0-9, '.', '_' and '-', starting with a letter or digit");
 	return false;
 }
