@@ -215,7 +215,8 @@ struct sample {
 	__u32 length; /* bytes of the frame */
 	__u32 ifindex;
 	__u8 verdict, enforced, reason, slot;
-	__u8 other_verdict, other_reason, other_slot, reserved;
+	__u8 other_verdict, other_reason, other_slot;
+	__u8 weight; /* log2 of how many packets this one stands for: the sampling interval */
 	__u16 list, other_list; /* list ids in the generations of slot and other_slot */
 	__u16 epoch; /* of the word that this packet was judged under */
 	__u8 captured; /* bytes of head[] */

@@ -155,6 +155,34 @@ struct reservoir_reader {
 int reservoir_read(const struct reservoir *reservoir, struct reservoir_reader *reader,
 		   int (*fn)(void *context, const struct sample *sample), void *context);
 
+/* ---- recent.c: recent traffic, judged by two generations ---- */
+struct traffic;
+#define RECENT_DISPUTED 64u /* samples kept of those that are judged in two ways */
+#define RECENT_RUNS 8192u /* at most so many go through the kernel */
+#define RECENT_RUN_MS 500u /* and for so long */
+struct recent_question {
+	struct twin *twin; /* judges with the candidate, which is in its @slot */
+	unsigned int slot;
+	const struct reservoir *reservoir;
+	const struct image *reference, *candidate; /* checked */
+};
+struct recent {
+	uint32_t samples; /* judged natively by both */
+	uint32_t unread; /* not judged: headers lie beyond the bytes that were kept */
+	uint32_t runs; /* of the samples, judged in the kernel, too */
+	uint32_t left_out; /* would have been, had there been time and room */
+	uint32_t disputed; /* the kernel judged otherwise; the first of them are kept */
+	struct sample disputes[RECENT_DISPUTED];
+};
+/*
+ * recent_replay - every sample in the reservoir by both images natively, whatever it got when it
+ * was live, into @traffic. What would be newly dropped, and one in 64 of the rest, is also run in
+ * the kernel; where that disagrees there is one problem ("disputed") in @diag.
+ * Returns 0, -EBADMSG when there are disputes (@ret is filled), -errno.
+ */
+int recent_replay(const struct recent_question *question, struct traffic *traffic,
+		  struct recent *ret, struct diag *diag);
+
 /* ---- overrides.c: the image of what the operator allows and blocks ---- */
 /*
  * overrides_publish - make @image (checked) what the program asks about sources, as a whole: filled
