@@ -67,9 +67,12 @@ uint64_t control_load(const struct control *control, enum control_entry entry)
 	return value;
 }
 
-void control_set(struct control *control, enum control_entry entry, uint64_t value)
+int control_set(struct control *control, enum control_entry entry, uint64_t value)
 {
+	if (!control->entries)
+		return -EACCES;
 	__atomic_store_n(&control->entries[entry], value, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 int control_update(struct control *control, int (*change)(struct word *word, void *context),
@@ -129,10 +132,7 @@ int control_set_kills(struct control *control, uint16_t set, uint16_t clear)
 
 int control_set_break_glass(struct control *control, bool on)
 {
-	if (!control->entries)
-		return -EACCES;
-	control_set(control, CONTROL_BREAK_GLASS, on);
-	return 0;
+	return control_set(control, CONTROL_BREAK_GLASS, on);
 }
 
 struct swap_change {
@@ -169,10 +169,15 @@ int control_swap(struct control *control, unsigned int slot, uint16_t epoch)
 	return control_update(control, change_swap, &change, NULL, NULL);
 }
 
+void control_end_trial(struct word *word)
+{
+	make_live(word, word->share ? word->live : word->good);
+}
+
 static int change_rollback(struct word *word, void *context)
 {
 	(void)context;
-	make_live(word, word->good);
+	control_end_trial(word);
 	return 0;
 }
 

@@ -75,10 +75,12 @@ int control_swap(struct control *control, unsigned int slot, uint16_t epoch);
 int control_rollback(struct control *control, struct word *ret_before);
 
 /*
- * A trial, see the control word in abi.h. Each of these is one store and adds one to the epoch,
+ * control_trial.c: trials, see the control word in abi.h. Each is one store and adds one to the epoch,
  * which the caller hands in as it last knew it and gets back. Deadlines are CLOCK_MONOTONIC ns and
  * are written before the word. All return -ESTALE when somebody else changed the word meanwhile;
  * those that go on with a trial return -ETIME when its lease has passed, and then change nothing.
+ * When it passed while the call was under way, the trial is ended then (as control_rollback does).
+ * -EBUSY when another trial is running, -EINVAL for a step that makes no sense, -EACCES for readers.
  */
 struct trial_step {
 	unsigned int slot; /* of the generation on trial */
@@ -89,11 +91,7 @@ struct trial_step {
 int control_canary(struct control *control, const struct trial_step *step, uint16_t *epoch);
 /* control_provisional - live = slot, last-known-good = what was live, provisional. */
 int control_provisional(struct control *control, const struct trial_step *step, uint16_t *epoch);
-/*
- * control_renew - another deadline for the running trial; the word stays as it is. -ETIME also when
- * the lease passed while this was under way: the trial is ended then (as control_rollback does),
- * so that a process that was stopped between two instructions revives nothing.
- */
+/* control_renew - another deadline for the running trial; the word stays as it is. */
 int control_renew(struct control *control, uint64_t deadline_ns, uint16_t epoch);
 /* control_keep - the provisional generation is live for good: provisional cleared. */
 int control_keep(struct control *control, uint16_t *epoch);

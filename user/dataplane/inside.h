@@ -111,7 +111,10 @@ int refused(struct diag *diag, const char *code, int err, const char *what);
 /* ---- control.c ---- */
 /* control_map - map a control array. A read-only fd is kept and looked up instead. */
 int control_map(int fd, struct control **ret);
-void control_set(struct control *control, enum control_entry entry, uint64_t value);
+/* control_set - -EACCES for a reader. */
+int control_set(struct control *control, enum control_entry entry, uint64_t value);
+/* control_end_trial - what a rollback makes of the word. */
+void control_end_trial(struct word *word);
 
 /* ---- image_map.c: an image as a frozen map ---- */
 /* image_map_create - map of @image, filled, frozen, read back. Returns its fd or -errno. */
