@@ -31,11 +31,12 @@ struct host {
 	struct host_address *items;
 	uint32_t count, cap;
 	uint32_t omitted;
+	uint32_t *buckets; /* by hash, two per place in items: index + 1, 0 is free */
 };
 
 #define auto_host cleanup(host_free)
 
-/* host_add - once per address and kind of the first mention. 0 or -ENOMEM. */
+/* host_add - each address once, as the kind of its first mention. 0 or -ENOMEM. */
 int host_add(struct host *host, const struct host_address *address);
 void host_free(struct host *host);
 

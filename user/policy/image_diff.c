@@ -139,8 +139,7 @@ static struct image_name *sorted_names(const struct image *image)
 	return names;
 }
 
-/* By list id of @from: the id of the list of that name in @to, DIFF_GONE without one. */
-static int renumber(const struct image *from, const struct image *to, uint16_t **ret)
+int diff_renumber(const struct image *from, const struct image *to, uint16_t **ret)
 {
 	uint32_t from_count = image_hot(from)->lists, to_count = image_hot(to)->lists, j = 0;
 	autofree struct image_name *old = sorted_names(from);
@@ -230,7 +229,7 @@ int image_diff(const struct image *from, const struct image *to, struct image_di
 
 	if (!changes)
 		return -ENOMEM;
-	r = renumber(from, to, &renumbered);
+	r = diff_renumber(from, to, &renumbered);
 	if (r)
 		return r;
 	diffing.renumbered = renumbered;

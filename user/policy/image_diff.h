@@ -15,6 +15,10 @@ struct diffing {
 
 #define DIFF_GONE 0xffffu
 
+/* diff_renumber - by list id of @from: the id of the list of that name in @to, or DIFF_GONE.
+ * The caller frees @ret. 0 or -ENOMEM. */
+int diff_renumber(const struct image *from, const struct image *to, uint16_t **ret);
+
 /* diff_add - one change more, stored while there is room. */
 void diff_add(struct diffing *diffing, const char *kind, char sign, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -30,6 +30,8 @@ static int push(struct image_walk *walk, uint32_t entry, unsigned __int128 base,
 		.entry = entry,
 		.used = used,
 	};
+	if (walk->depth > walk->deepest)
+		walk->deepest = walk->depth;
 	return 0;
 }
 
@@ -128,6 +130,7 @@ void image_walk_start(struct image_walk *walk, const struct image *image, enum t
 
 	walk->image = image;
 	walk->depth = 0;
+	walk->deepest = 0;
 	walk->state = hot ? enter(walk, hot->root[table & 3], 0, 0, &walk->ahead) : -EINVAL;
 	if (!walk->state)
 		walk->state = next_piece(walk, &walk->ahead);

@@ -31,6 +31,7 @@ struct image_walk {
 	const struct image *image;
 	struct walk_frame frames[WALK_DEPTH];
 	uint32_t depth;
+	uint32_t deepest; /* lines of the longest way down so far */
 	struct image_range ahead; /* seen already, not handed out */
 	int state; /* what seeing it returned */
 };
