@@ -156,6 +156,17 @@ int file_sync_directory(const char *path)
 	return fsync(fd) ? -errno : 0;
 }
 
+/* Does the file hold this? Read through an open of its own, for a disk may only claim to write. */
+static int check_content(const char *path, const void *data, size_t len)
+{
+	auto_buf struct buf found = { 0 };
+	int err = file_read(path, len, &found);
+
+	if (err)
+		return err == -EFBIG ? -EIO : err;
+	return found.len == len && (!len || !memcmp(found.data, data, len)) ? 0 : -EIO;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t len, unsigned int mode)
 {
 	cleanup(aside_drop) struct aside aside = { NULL, -1 };
@@ -170,6 +181,9 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned i
 		return err;
 	if (fsync(aside.fd))
 		return -errno;
+	err = check_content(aside.name, data, len);
+	if (err)
+		return err;
 	if (rename(aside.name, path))
 		return -errno;
 	free(TAKE_PTR(aside.name));

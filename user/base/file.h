@@ -23,8 +23,9 @@ int file_read(const char *path, size_t max, struct buf *ret);
 int file_write_fd(int fd, const void *data, size_t len);
 
 /*
- * file_write_atomic - write aside (O_EXCL | O_NOFOLLOW), fsync, rename over @path, fsync the
- * directory. Either the old or the new content is there, whole. Returns 0 or -errno.
+ * file_write_atomic - write aside (O_EXCL | O_NOFOLLOW), fsync, read back, rename over @path, fsync
+ * the directory. Either the old or the new content is there, whole. Returns 0 or -errno; -EIO when
+ * what is read back is not what was written.
  */
 int file_write_atomic(const char *path, const void *data, size_t len, unsigned int mode);
 /* file_sync_directory - make the name @path durable: fsync of the directory it is in. */

@@ -51,6 +51,12 @@ int live_control(const struct options *options, struct control **ret)
 	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
 }
 
+static void say_repaired(void *context, const char *text)
+{
+	(void)context;
+	say_warning("repaired: %s", text);
+}
+
 static int take_lock(const struct options *options, int *ret_fd)
 {
 	pid_t holder = 0;
@@ -62,6 +68,9 @@ static int take_lock(const struct options *options, int *ret_fd)
 	if (r < 0)
 		return say_errno(options, r, options->places.lock);
 	*ret_fd = r;
+	r = store_repair(&options->places, say_repaired, NULL);
+	if (r)
+		say_warning("%s: %s", options->places.state, say_reason(r));
 	return EXIT_DONE;
 }
 

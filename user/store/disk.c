@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -61,7 +62,35 @@ int disk_write(const struct places *places, const char *name, const void *data, 
 	/* Its writer may have been killed between the rename and the end: the name counts too. */
 	if (is_there(places, name, data, len))
 		return file_sync_directory(path);
-	return file_write_atomic(path, data, len, DISK_FILE_MODE);
+	err = file_write_atomic(path, data, len, DISK_FILE_MODE);
+	if (err)
+		return err;
+	/* A disk may only claim that it wrote or renamed. */
+	return is_there(places, name, data, len) ? 0 : -EIO;
+}
+
+int disk_keep_damaged(const struct places *places, const char *name, const char *kept)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	int err = disk_path(places, name, from) ?: disk_path(places, kept, to);
+
+	if (err)
+		return err;
+	if (rename(from, to) && errno != ENOENT)
+		return -errno;
+	return file_sync_directory(to);
+}
+
+int disk_remove(const struct places *places, const char *name)
+{
+	char path[PATH_MAX];
+	int err = disk_path(places, name, path);
+
+	if (err)
+		return err;
+	if (unlink(path))
+		return errno == ENOENT ? 0 : -errno;
+	return file_sync_directory(path);
 }
 
 static int64_t now_ms(void)
@@ -104,4 +133,14 @@ int disk_lock_file(const char *path, int timeout_ms)
 		fd = try_lock(path);
 	}
 	return fd == -EAGAIN ? -EBUSY : fd;
+}
+
+int disk_number(const char *text, char last, const char **ret_end)
+{
+	size_t len = strspn(text, "0123456789");
+
+	if (!len || len > 9 || text[len] != last)
+		return 0;
+	*ret_end = text + len;
+	return (int)strtol(text, NULL, 10);
 }

@@ -20,6 +20,10 @@
  */
 #define DISK_LOCK_MODE 0600
 
+/* Folders below STATE, made by store_prepare(). */
+#define DISK_FOLDERS 2u
+extern const char *const disk_folders[DISK_FOLDERS];
+
 /* jansson's own attribute does not go together with our word for it. */
 #define auto_json cleanup(disk_drop_json)
 static inline void disk_drop_json(json_t **json)
@@ -33,9 +37,18 @@ int disk_path(const struct places *places, const char *name, char ret[PATH_MAX])
 int disk_open(const struct places *places, const char *name, int flags);
 /* disk_read - the whole of it, at most @max bytes. Returns 0 or -errno. */
 int disk_read(const struct places *places, const char *name, size_t max, struct buf *ret);
-/* disk_write - all of it or nothing, durable when it returns; nothing to do when it is there. */
+/*
+ * disk_write - all of it or nothing, durable when it returns; nothing to do when it is there. What
+ * was written is read again: -EIO from a disk that only claims to have done it.
+ */
 int disk_write(const struct places *places, const char *name, const void *data, size_t len);
+/* disk_keep_damaged - @name becomes @kept, to be looked at by people. None is fine. */
+int disk_keep_damaged(const struct places *places, const char *name, const char *kept);
+/* disk_remove - durably; 0 when it was not there. */
+int disk_remove(const struct places *places, const char *name);
 /* disk_lock_file - open @path (made with DISK_LOCK_MODE) and lock it; the fd, or -EBUSY ... */
 int disk_lock_file(const char *path, int timeout_ms);
+/* disk_number - at most nine digits that end with @last; 0 when it is not such a number. */
+int disk_number(const char *text, char last, const char **ret_end);
 
 #endif

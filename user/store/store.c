@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The folders of an instance, the one lock that whoever changes something holds, and sweeping up
- * after those who were killed while they held it. Knows nothing of what is in the files.
+ * The folders of an instance, and the one lock that whoever changes something holds. Knows nothing
+ * of what is in the files.
  */
 #include "store/store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +18,7 @@
 
 #define READERS_GROUP "stanch" /* its members may look; it need not exist */
 
-static const char *const folders[] = { "images", "policies" };
+const char *const disk_folders[DISK_FOLDERS] = { "images", "policies" };
 
 /* A folder that is there keeps its mode and group: they are its owner's decision. */
 static int finish_folder(const char *path)
@@ -79,64 +77,12 @@ int store_prepare(const struct places *places)
 
 	if (!err)
 		err = make_path(places->run);
-	for (size_t i = 0; i < ARRAY_SIZE(folders) && !err; i++) {
-		err = disk_path(places, folders[i], path);
+	for (size_t i = 0; i < DISK_FOLDERS && !err; i++) {
+		err = disk_path(places, disk_folders[i], path);
 		if (!err)
 			err = make_folder(path);
 	}
 	return err;
-}
-
-/* A number of at most nine digits that ends with @last; 0 when it is not one. */
-static int take_number(const char *text, char last, const char **ret_end)
-{
-	size_t len = strspn(text, "0123456789");
-
-	if (!len || len > 9 || text[len] != last)
-		return 0;
-	*ret_end = text + len;
-	return (int)strtol(text, NULL, 10);
-}
-
-/* NAME.new-PID-N: the process that wrote @name aside, when it is no more. */
-static bool is_leftover(const char *name)
-{
-	const char *mark = strstr(name, ".new-");
-	const char *end = NULL;
-	int pid = mark ? take_number(mark + strlen(".new-"), '-', &end) : 0;
-
-	if (!pid)
-		return false;
-	take_number(end + 1, '\0', &end);
-	return !*end && kill(pid, 0) && errno == ESRCH;
-}
-
-static void close_folder(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-static void sweep(const char *path)
-{
-	cleanup(close_folder) DIR *dir = opendir(path);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		if (is_leftover(entry->d_name))
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-}
-
-static void sweep_all(const struct places *places)
-{
-	char path[PATH_MAX];
-
-	sweep(places->state);
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (!disk_path(places, folders[i], path))
-			sweep(path);
-	}
 }
 
 /* The pid is for people: a lock without one is still a lock. */
@@ -157,7 +103,7 @@ static pid_t read_holder(const char *path)
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return 0;
-	return take_number(text, '\n', &end);
+	return disk_number(text, '\n', &end);
 }
 
 int store_lock(const struct places *places, int timeout_ms, pid_t *ret_holder)
@@ -169,6 +115,5 @@ int store_lock(const struct places *places, int timeout_ms, pid_t *ret_holder)
 	if (fd < 0)
 		return fd;
 	write_holder(fd);
-	sweep_all(places);
 	return fd;
 }

@@ -24,7 +24,7 @@ int store_prepare(const struct places *places);
 /*
  * store_lock - the instance's lock, held while the returned fd is open (flock). Waits at most
  * @timeout_ms. Returns -EBUSY with the holder's pid in @ret_holder (0 when unknown; may be NULL)
- * when somebody else has it. Files that killed holders wrote aside are removed.
+ * when somebody else has it. What killed holders left is for store_repair().
  */
 int store_lock(const struct places *places, int timeout_ms, pid_t *ret_holder);
 
@@ -109,13 +109,17 @@ struct source_state {
 	uint64_t held_since_s;
 	char why[64]; /* "operator", or the codes of what failed */
 };
+/* source_state_read - of one that is not known: nothing. -EINVAL for what is no name. */
 int source_state_read(const struct places *places, const char *name, struct source_state *ret);
 /* source_failed - count one more; @ret (may be NULL) says whether it is on hold now. */
 int source_failed(const struct places *places, const char *name, const char *why,
 		  struct source_state *ret);
 /* source_succeeded - its failures are forgotten; a hold stays. */
 int source_succeeded(const struct places *places, const char *name);
-/* source_hold, source_release - Undoing what is not there returns 0. */
+/*
+ * source_hold, source_release - Undoing what is not there returns 0. So many sources are on hold
+ * that there is no room for one more: -ENOSPC.
+ */
 int source_hold(const struct places *places, const char *name, const char *why);
 int source_release(const struct places *places, const char *name);
 /* source_each - every source that is known. */
@@ -124,7 +128,7 @@ int source_each(const struct places *places, int (*fn)(void *context, const stru
 
 /* ---- switches: the operator's mode and kill bits outlive a reboot ---- */
 int switches_write(const struct places *places, uint8_t mode, uint16_t kills);
-/* switches_read - -ENOENT when they were never touched. */
+/* switches_read - -ENOENT when they were never touched; -EBADMSG for a damaged file. */
 int switches_read(const struct places *places, uint8_t *ret_mode, uint16_t *ret_kills);
 
 /* ---- overrides: what the operator allows and blocks, overrides.json ---- */
@@ -135,9 +139,10 @@ int override_list_write(const struct places *places, const struct override *item
 
 /* ---- repair: what a killed predecessor left ---- */
 /*
- * store_repair - images and policies that nothing points to any more beyond the newest
- * STORE_IMAGES, files written aside, torn pointers. Needs the lock. Says each thing it removed to
- * @fn as a sentence. Returns 0 or -errno of the first thing that could not be done.
+ * store_repair - files written aside and damaged pointers are removed, each said to @fn as a
+ * sentence. Images that nothing points to any more go as well, with their policies, beyond the
+ * newest STORE_IMAGES; that is no repair and is not said. Needs the lock. Goes on after what could
+ * not be done and returns its -errno, or 0.
  */
 #define STORE_IMAGES 16u
 int store_repair(const struct places *places, void (*fn)(void *context, const char *text),

@@ -10,43 +10,26 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "store/disk.h"
+#include "store/json_file.h"
 
-#define TOTALS_FILE "totals.json"
-#define TOTALS_KEPT "totals.bad"
-#define TOTALS_SCHEMA "stanch.totals/1"
-#define TOTALS_MAX ((size_t)32 << 20)
-
-/* A number in a string: digits only, in 64 bits. */
-static int take_u64(const json_t *value, __u64 *ret)
-{
-	const char *text = json_string_value(value);
-	unsigned long long number;
-	char *end;
-
-	if (!text || *text < '0' || *text > '9')
-		return -EBADMSG;
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (errno || *end)
-		return -EBADMSG;
-	*ret = number;
-	return 0;
-}
-
-static json_t *give_u64(uint64_t value)
-{
-	return json_sprintf("%llu", (unsigned long long)value);
-}
+static const struct json_kind totals_kind = {
+	.name = "totals.json",
+	.kept = "totals.bad",
+	.schema = "stanch.totals/1",
+	.max = (size_t)32 << 20,
+};
 
 /* ["packets", "bytes"], after @skip other items. */
 static int take_hit(const json_t *value, size_t skip, struct hit *ret)
 {
-	if (!json_is_array(value) || json_array_size(value) != skip + 2)
+	uint64_t packets, bytes;
+
+	if (!json_is_array(value) || json_array_size(value) != skip + 2 ||
+	    json_take_u64(json_array_get(value, skip), &packets) ||
+	    json_take_u64(json_array_get(value, skip + 1), &bytes))
 		return -EBADMSG;
-	return take_u64(json_array_get(value, skip), &ret->packets)
-		       ?: take_u64(json_array_get(value, skip + 1), &ret->bytes);
+	*ret = (struct hit){ packets, bytes };
+	return 0;
 }
 
 static int take_names(json_t *value, struct tally *ret)
@@ -137,18 +120,15 @@ static void drop_bases(struct tally *tally)
 
 int tally_read(const struct places *places, const char *boot, struct tally *ret)
 {
-	auto_buf struct buf text = { 0 };
 	auto_tally struct tally found = { 0 };
 	auto_json json_t *file = NULL;
-	const char *schema, *given;
-	int err = disk_read(places, TOTALS_FILE, TOTALS_MAX, &text);
+	const char *given;
+	int err = json_file_read(places, &totals_kind, &file);
 
 	if (err)
-		return err == -EFBIG ? -EBADMSG : err;
-	file = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-	schema = json_string_value(json_object_get(file, "schema"));
+		return err;
 	given = json_string_value(json_object_get(file, "boot"));
-	if (!schema || strcmp(schema, TOTALS_SCHEMA) || !given)
+	if (!given)
 		return -EBADMSG;
 	err = take_names(json_object_get(file, "retired"), &found)
 		      ?: take_bases(json_object_get(file, "bases"), &found);
@@ -167,8 +147,8 @@ static json_t *give_names(const struct tally *tally)
 
 	for (size_t i = 0; i < tally->count; i++) {
 		const struct named_hit *named = &tally->names[i];
-		json_t *hit =
-			json_pack("[oo]", give_u64(named->hit.packets), give_u64(named->hit.bytes));
+		json_t *hit = json_pack("[oo]", json_give_u64(named->hit.packets),
+					json_give_u64(named->hit.bytes));
 
 		if (json_object_set_new(names, named->name, hit))
 			return NULL;
@@ -185,8 +165,8 @@ static json_t *give_base(const struct hit *base, uint32_t entries)
 
 		if (!base[id].packets && !base[id].bytes)
 			continue;
-		item = json_pack("[ioo]", (int)id, give_u64(base[id].packets),
-				 give_u64(base[id].bytes));
+		item = json_pack("[ioo]", (int)id, json_give_u64(base[id].packets),
+				 json_give_u64(base[id].bytes));
 		if (json_array_append_new(list, item))
 			return NULL;
 	}
@@ -207,26 +187,16 @@ static json_t *give_bases(const struct tally *tally)
 
 int tally_write(const struct places *places, const char *boot, const struct tally *tally)
 {
-	auto_json json_t *file = json_object();
-	autofree char *text = NULL;
+	auto_json json_t *file = json_file_new(&totals_kind);
 
-	if (json_object_set_new(file, "schema", json_string(TOTALS_SCHEMA)) ||
-	    json_object_set_new(file, "boot", json_string(boot)) ||
+	if (json_object_set_new(file, "boot", json_string(boot)) ||
 	    json_object_set_new(file, "retired", give_names(tally)) ||
 	    json_object_set_new(file, "bases", give_bases(tally)))
 		return -ENOMEM;
-	text = json_dumps(file, JSON_COMPACT);
-	return text ? disk_write(places, TOTALS_FILE, text, strlen(text)) : -ENOMEM;
+	return json_file_write(places, &totals_kind, file);
 }
 
 int tally_keep_damaged(const struct places *places)
 {
-	char from[PATH_MAX], to[PATH_MAX];
-	int err = disk_path(places, TOTALS_FILE, from) ?: disk_path(places, TOTALS_KEPT, to);
-
-	if (err)
-		return err;
-	if (rename(from, to) && errno != ENOENT)
-		return -errno;
-	return file_sync_directory(to);
+	return disk_keep_damaged(places, totals_kind.name, totals_kind.kept);
 }

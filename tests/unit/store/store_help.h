@@ -130,6 +130,21 @@ static inline int in_child(int (*fn)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static inline void note_repair(void *context, const char *text)
+{
+	(void)text;
+	++*(unsigned int *)context;
+}
+
+/* Clear up; returns how many things were said. */
+static inline unsigned int repaired(void)
+{
+	unsigned int said = 0;
+
+	assert_int_equal(store_repair(&places, note_repair, &said), 0);
+	return said;
+}
+
 static inline void end_child(pid_t pid)
 {
 	assert_int_equal(kill(pid, SIGKILL), 0);

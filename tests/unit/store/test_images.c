@@ -212,7 +212,7 @@ static void killed_writers_leave_the_whole_image_or_none(void **state)
 		auto_image struct image_file back = { 0 };
 		auto_diag struct diag diag = { 0 };
 		pid_t pid = fork();
-		int err, fd;
+		int err;
 
 		assert_true(pid >= 0);
 		if (!pid)
@@ -221,9 +221,7 @@ static void killed_writers_leave_the_whole_image_or_none(void **state)
 		end_child(pid);
 		err = store_image_read(&places, digest(), &limits_builtin, &back, &diag);
 		assert_true(!err || err == -ENOENT);
-		fd = store_lock(&places, 0, NULL);
-		assert_true(fd >= 0);
-		close(fd);
+		assert_in_range(repaired(), 0, 1);
 		assert_int_equal(entries_in(in_state("images")), err ? 0 : 1);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Folders, the lock of an instance, and what is swept up after killed holders. */
+/* Folders, and the lock of an instance. */
 #include "store_help.h"
 
 #include <poll.h>
@@ -186,34 +186,6 @@ static void a_lock_that_is_no_file_of_ours_is_refused(void **state)
 	assert_int_equal(store_lock(&places, 0, NULL), -EINVAL);
 }
 
-static void what_killed_writers_left_is_swept_up_and_nothing_else(void **state)
-{
-	pid_t pid = fork();
-	char dead[3][64], alive[64];
-	int fd;
-
-	(void)state;
-	assert_true(pid >= 0);
-	if (!pid)
-		_exit(0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid); /* a pid of nobody */
-	snprintf(dead[0], sizeof(dead[0]), "totals.json.new-%d-0", pid);
-	snprintf(dead[1], sizeof(dead[1]), "images/ab.img.new-%d-12", pid);
-	snprintf(dead[2], sizeof(dead[2]), "policies/ab.yaml.new-%d-3", pid);
-	snprintf(alive, sizeof(alive), "images/cd.img.new-%d-0", (int)getpid());
-	for (int i = 0; i < 3; i++)
-		put_file(in_state(dead[i]), "half", 4);
-	put_file(in_state(alive), "half", 4);
-	put_file(in_state("notes.new-1x-0"), "mine", 4);
-	fd = store_lock(&places, 0, NULL);
-	assert_true(fd >= 0);
-	close(fd);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(size_of(in_state(dead[i])), -1);
-	assert_int_equal(size_of(in_state(alive)), 4);
-	assert_int_equal(size_of(in_state("notes.new-1x-0")), 4);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,7 +197,6 @@ int main(void)
 		store_test(a_killed_holder_lets_go),
 		store_test(only_one_of_many_holds_the_lock),
 		store_test(a_lock_that_is_no_file_of_ours_is_refused),
-		store_test(what_killed_writers_left_is_swept_up_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
