@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include <stanch/packet.h>
 #include <stanch/reasons.h>
 
 #include "cmd/args.h"
 #include "cmd/capture.h"
 #include "cmd/trial.h"
 #include "cmd/words.h"
+#include "policy/frame.h"
 
 struct replay {
 	const struct options *options;
@@ -31,31 +31,12 @@ static void replay_free(struct replay *replay)
 
 #define auto_replay cleanup(replay_free)
 
-/*
- * A frame of which the file holds the first bytes only is judged with zeroes for the others, as
- * long as nothing that is read of it lies among those: else the verdict would be about zeroes.
- */
-static bool headers_there(const struct captured *frame)
-{
-	void *bytes = (void *)frame->bytes;
-	const void *a, *b; /* parsing clears all of a packet, its padding too */
-	struct packet seen, padded;
-
-	if (frame->there == frame->len)
-		return true;
-	packet_parse(bytes, bytes + frame->there, frame->len, &seen);
-	packet_parse(bytes, bytes + frame->len, frame->len, &padded);
-	a = &seen;
-	b = &padded;
-	return seen.note != REASON_NOT_LINEAR && !memcmp(a, b, sizeof(seen));
-}
-
 /* Returns 0, 1 for a frame that cannot be judged, or -errno. */
 static int judge_frame(struct replay *replay, const struct captured *frame, struct judged *ret)
 {
 	int r;
 
-	if (frame->len > CAPTURE_ROOM || !headers_there(frame))
+	if (frame->len > CAPTURE_ROOM || !frame_is_readable(frame->bytes, frame->there, frame->len))
 		return 1;
 	r = twin_run(replay->trial.twin, frame->bytes, frame->len, ret, NULL);
 	return r == -EINVAL ? 1 : r;

@@ -472,3 +472,18 @@ void frame_judge(const struct image *image, const void *bytes, uint32_t len, uin
 	packet_parse((void *)bytes, (uint8_t *)bytes + len, len, &packet);
 	judge_packet((struct image *)image, &packet, kills, ret);
 }
+
+bool frame_is_readable(const void *bytes, uint32_t there, uint32_t len)
+{
+	uint8_t *start = (uint8_t *)bytes;
+	const void *a, *b; /* parsing clears all of a packet, its padding too */
+	struct packet seen, padded;
+
+	if (there == len)
+		return true;
+	packet_parse(start, start + there, len, &seen);
+	packet_parse(start, start + len, len, &padded);
+	a = &seen;
+	b = &padded;
+	return seen.note != REASON_NOT_LINEAR && !memcmp(a, b, sizeof(seen));
+}

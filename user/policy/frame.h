@@ -7,6 +7,7 @@
 #ifndef STANCH_POLICY_FRAME_H
 #define STANCH_POLICY_FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <stanch/judge.h>
@@ -74,6 +75,12 @@ int frame_build(const struct frame_step *steps, const struct frame_ends *ends, s
 /* frame_judge - parse and judge natively, as the program in the kernel does. */
 void frame_judge(const struct image *image, const void *bytes, uint32_t len, uint32_t kills,
 		 struct judgement *ret);
+
+/*
+ * frame_is_readable - of a frame's @len bytes only the first @there are known, the others are zero.
+ * False when anything that is read of it lies among those: a verdict would be about zeroes.
+ */
+bool frame_is_readable(const void *bytes, uint32_t there, uint32_t len);
 
 /* address_v4, address_v6 - literal addresses: 0xc0000201, (0x20010db800000000, 1). */
 static inline struct address address_v4(uint32_t address)

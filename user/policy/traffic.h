@@ -23,6 +23,8 @@ struct traffic_pair {
 
 #define TRAFFIC_SOURCES 65536u /* remembered at a time */
 #define TRAFFIC_REGULAR 4u /* samples that make a source a regular one */
+#define TRAFFIC_PORT_UDP 0x10000u /* added to a port of UDP, none to one of TCP */
+#define TRAFFIC_FRAME_MAX 65536u /* bytes of the longest frame that is judged here */
 
 struct traffic; /* tally: bounded memory, whatever is added */
 #define auto_traffic cleanup(traffic_free)
@@ -76,7 +78,7 @@ struct traffic_sums {
 	 * often: a share that no flood of sources seen once can dilute.
 	 */
 	uint32_t regular, regular_dropped;
-	/* TCP and UDP destination ports seen; the one that is most clearly over any limit */
+	/* TCP and UDP destination ports seen; the one with most dropped times its share */
 	uint32_t ports, worst_port;
 	uint64_t port_packets, port_dropped; /* of the worst port */
 	uint16_t worst_list; /* list id with most newly dropped packets, 0: none */
