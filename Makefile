@@ -73,8 +73,8 @@ TOOL_SKEL := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard tools/bpf/*.bpf.c))
 TOOL_FLAGS := -Itools/lib -Itools/bpf -I$(B)/tools/bpf
 # Variants of the program that do something wrong or slow on purpose.
 VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
-# Faults on order, preloaded into the tool, and a program to see them on.
-SHIM     := $(B)/tests/shim/shim.so $(B)/tests/shim/victim
+# Faults on order, preloaded into the tool or from outside, and a program to see them on.
+SHIM     := $(B)/tests/shim/shim.so $(B)/tests/shim/victim $(B)/tests/shim/kill_at
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
@@ -130,7 +130,7 @@ $(B)/tests/shim/shim.so: tests/shim/shim.c
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -fPIC -shared -o $@ $<
 
-$(B)/tests/shim/victim: tests/shim/victim.c
+$(B)/tests/shim/victim $(B)/tests/shim/kill_at: $(B)/tests/%: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARN) -o $@ $<

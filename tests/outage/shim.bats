@@ -81,6 +81,38 @@ shimmed_victim() {
 	[ "$(cat "$DIR/f")" = 1234 ]
 }
 
+kill_at() { "$B/tests/shim/kill_at" "$@"; }
+
+@test "kill_at finds every call, each before it is made and after it" {
+	local stops k writes=
+	stops=$(kill_at --count "$B/tests/shim/victim" getpid "write:$DIR/f:x" 2>/dev/null | tail -1)
+	[ "$stops" -gt 20 ]
+	for k in $(seq "$stops"); do
+		rm -f "$DIR/f"
+		run kill_at "$k" "$B/tests/shim/victim" getpid "write:$DIR/f:x"
+		[ "$status" = 137 ]
+		writes+=$([ -s "$DIR/f" ] && echo 1 || echo 0)
+	done
+	echo "$writes"
+	[[ $writes =~ ^0+1+$ ]]
+	run kill_at $((stops + 1)) "$B/tests/shim/victim" getpid "write:$DIR/f:x"
+	[ "$status" = 0 ]
+}
+
+@test "kill_at follows children, keeps the exit code, and says when it is used wrongly" {
+	# shellcheck disable=SC2016 # for the inner shell
+	run kill_at --count sh -c 'sh -c true; exit 3'
+	[ "$status" = 3 ]
+	[ "${lines[-1]}" -gt 50 ]
+	run kill_at 100000 sh -c 'kill -TERM $$'
+	[ "$status" = 143 ]
+	for words in "0 true" "x true" "1" "--count"; do
+		# shellcheck disable=SC2086 # words are meant to split
+		run kill_at $words
+		[ "$status" = 99 ]
+	done
+}
+
 @test "a program is killed before the call, or after it" {
 	shimmed_victim write 2 KILL "write:$DIR/f:1" "write:$DIR/f:2" "write:$DIR/f:3"
 	[ "$status" = 137 ]
