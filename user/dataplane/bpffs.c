@@ -16,7 +16,6 @@
 #include "dataplane/inside.h"
 
 #define GROUP "stanch"
-#define ASIDE "+new"
 
 /* Observers are members of this group. Without it, or without the right to give, owners only. */
 static void give_to_group(const char *path)
@@ -131,10 +130,10 @@ static int pin_path(const char *folder, const char *name, char ret[PATH_MAX])
 
 int bpffs_pin(int fd, const char *folder, const char *name, mode_t mode)
 {
-	char path[PATH_MAX], aside[PATH_MAX], aside_name[PIN_NAME + sizeof(ASIDE)];
+	char path[PATH_MAX], aside[PATH_MAX], aside_name[PIN_NAME + sizeof(PIN_ASIDE)];
 	int r;
 
-	snprintf(aside_name, sizeof(aside_name), "%s" ASIDE, name);
+	snprintf(aside_name, sizeof(aside_name), "%s" PIN_ASIDE, name);
 	r = pin_path(folder, name, path);
 	r = r ? r : pin_path(folder, aside_name, aside);
 	if (r)

@@ -131,6 +131,18 @@ int slot_stage(struct instance *instance, const struct image_file *image, uint64
  */
 int slot_withdraw(struct instance *instance, unsigned int slot);
 
+/* ---- slots_repair.c ---- */
+/*
+ * slots_repair - put right what a killed predecessor left, and say each thing to @fn as a sentence.
+ * A trial whose lease has passed is ended (the word comes to say what judges already) and its slot
+ * emptied; so are slots that the word does not name and whose map, pin and description do not
+ * agree; pins that were being made are removed. A slot that the word names, and a trial whose lease
+ * runs, are left alone. Goes on after what could not be done and returns its -errno, or 0. The
+ * caller holds the lock.
+ */
+int slots_repair(struct instance *instance, void (*fn)(void *context, const char *text),
+		 void *context);
+
 /* ---- reservoir.c: recent traffic, as the program sampled it (struct sample in abi.h) ---- */
 struct reservoir;
 #define auto_reservoir cleanup(reservoir_close)

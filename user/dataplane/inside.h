@@ -56,6 +56,7 @@ extern const struct pin_kind pin_kinds[PINS];
 extern const struct pin_kind program_kinds[PROGRAMS];
 
 #define PIN_NAME 64 /* bytes of the longest name of a pin */
+#define PIN_ASIDE "+new" /* behind the name of a pin that is being made */
 
 struct instance {
 	struct places places;
