@@ -206,8 +206,12 @@ int overrides_copy(const struct instance *instance, struct image_file *ret);
 /* ---- host.c: addresses that must not be blocked here ---- */
 /*
  * host_find - own addresses, gateways, neighbours that answer, resolvers and peers of established
- * TCP connections to the SSH port, in the current network namespace and in those that anything of
- * @instance (may be NULL) is attached in. What cannot be read is left out and named in @diag.
+ * TCP connections to the SSH port (22, and that of SSH_CONNECTION), in the current network
+ * namespace and in those that anything of @instance (may be NULL) is attached in. Loopback
+ * addresses count where the loopback interface is filtered; neighbours where a route without a
+ * gateway leads to them. What cannot be read within five seconds, or at all, is left out and named
+ * in @diag (code host_unread), which is no failure.
+ * Returns 0 or -ENOMEM.
  */
 int host_find(const struct instance *instance, struct host *ret, struct diag *diag);
 
