@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Every map. All are pinned by the tool under these names; who may write what:
- * control, slots, slot_info: the tool. counters, hits, budget, events, judged: the program.
+ * control, slots, slot_info, overrides, seed: the tool. counters, hits, budget, events, reservoir,
+ * reservoir_at, samplers, judged: the program.
  * An image (inner map) is frozen before it can be seen here.
  */
 #ifndef STANCH_MAPS_BPF_H
@@ -31,6 +32,8 @@ const volatile struct limits limits SEC(".rodata.limits") = {
 
 /* Set before loading, constant for the verifier: a twin reports each packet and swaps nothing. */
 const volatile __u32 twin = 0;
+/* Set before loading: the number of possible CPUs, among which sampling is shared out. */
+const volatile __u32 cpus = 1;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -56,6 +59,15 @@ struct {
 	__uint(value_size, 4);
 	__array(values, struct image_map);
 } slots SEC(".maps");
+
+/* The image of the operator's overrides, when CONTROL_OVERRIDES says that there is one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__array(values, struct image_map);
+} overrides SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -89,6 +101,42 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
+
+/* Heads of packets: readable by the owner only. A twin's has one entry, which nothing is put in. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LIMIT_SAMPLES);
+	__type(key, __u32);
+	__type(value, struct sample);
+} reservoir SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SAMPLE_KINDS *SAMPLE_AT_STRIDE);
+	__type(key, __u32);
+	__type(value, __u64);
+} reservoir_at SEC(".maps");
+
+/* When the next packet of one kind is sampled on one CPU. */
+struct sampler {
+	__u32 left; /* packets before it */
+	__u32 interval; /* packets from the last sample to it */
+	__u32 taken; /* samples in this window */
+	__u32 reserved;
+	__u64 window_ns; /* when the window began */
+	__u64 last_ns; /* when the last sample was taken, coarse */
+	__u64 reserved2[4];
+};
+_Static_assert(sizeof(struct sampler) == 64, "one cache line");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SAMPLE_KINDS);
+	__type(key, __u32);
+	__type(value, struct sampler);
+} samplers SEC(".maps");
 
 /* Per-boot secret for keyed hashes; readable by the owner only. */
 struct {

@@ -15,7 +15,11 @@ struct passage {
 	struct judgement judgement;
 	__u8 slot; /* SLOT_NONE when no generation judged */
 	__u8 enforced; /* enum verdict that the packet really gets */
-	__u8 pad[6];
+	__u8 drops; /* a drop by that generation's own mode */
+	__u8 other; /* slot of the other generation of a trial, SLOT_NONE without one */
+	__u16 epoch; /* of the word */
+	__u8 flags; /* SAMPLE_CANDIDATE */
+	__u8 pad;
 };
 
 static __always_inline void count_packet(const struct passage *s)
@@ -45,9 +49,11 @@ static __always_inline void count_hit(__u32 slot, __u32 list, __u32 bytes)
 	hit->bytes += bytes;
 }
 
-static __noinline __u32 count_scores(struct image *image, __u32 id, __u32 slot, __u32 bytes)
+/* The slot cannot have got another image since it judged this packet: that waits for all programs. */
+static __noinline __u32 count_scores(__u32 id, __u32 slot, __u32 bytes)
 {
-	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
+	struct image *image = bpf_map_lookup_elem(&slots, &slot);
+	const struct image_hot *hot = image ? image_line(image, IMAGE_HOT_LINE) : (void *)0;
 	const struct leaf *leaf;
 
 	if (!hot || !id)
@@ -61,12 +67,12 @@ static __noinline __u32 count_scores(struct image *image, __u32 id, __u32 slot, 
 	return 0;
 }
 
-static __always_inline void count_lists(struct image *image, const struct passage *s)
+static __always_inline void count_lists(const struct passage *s)
 {
 	count_hit(s->slot, s->judgement.list, s->packet.length);
 	if (s->judgement.reason == REASON_LIST_SCORE) {
-		count_scores(image, s->judgement.src_leaf, s->slot, s->packet.length);
-		count_scores(image, s->judgement.dst_leaf, s->slot, s->packet.length);
+		count_scores(s->judgement.src_leaf, s->slot, s->packet.length);
+		count_scores(s->judgement.dst_leaf, s->slot, s->packet.length);
 	}
 }
 

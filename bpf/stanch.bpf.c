@@ -7,51 +7,15 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
-#include "record.bpf.h"
+#include "command.bpf.h"
+#include "sample.bpf.h"
+
+/* 0, to compare what they cost: no canary, no samples, no overrides. */
+#ifndef WITH_TRIALS
+#define WITH_TRIALS 1
+#endif
 
 char _license[] SEC("license") = "GPL";
-
-/* The control word, taken apart. */
-struct command {
-	__u32 slot, mode, kills;
-	__u32 reason; /* why nothing is judged; 0 when something is */
-	__u32 expired; /* the lease has passed: the slot is last-known-good */
-};
-
-static __always_inline __u64 control_entry(__u32 entry)
-{
-	volatile __u64 *value = bpf_map_lookup_elem(&control, &entry);
-
-	return value ? *value : 0;
-}
-
-/* The only read of the control word. An expired lease means last-known-good. */
-static __always_inline void read_command(struct command *c)
-{
-	__u64 word = control_entry(CONTROL_WORD);
-
-	c->slot = word >> WORD_LIVE_SHIFT & WORD_SLOT_MASK;
-	c->mode = word >> WORD_MODE_SHIFT & WORD_MODE_MASK;
-	c->kills = word >> WORD_KILL_SHIFT & WORD_KILL_MASK;
-	c->reason = 0;
-	c->expired = word & WORD_PROVISIONAL && bpf_ktime_get_ns() >= control_entry(CONTROL_LEASE);
-	if (c->expired)
-		c->slot = word >> WORD_GOOD_SHIFT & WORD_SLOT_MASK;
-	if (control_entry(CONTROL_BREAK_GLASS))
-		c->reason = REASON_BREAK_GLASS;
-	else if (c->mode == MODE_BYPASS || c->mode >= MODES)
-		c->reason = REASON_BYPASS;
-}
-
-/* The more permissive of the operator's mode and the policy's decides what is enforced. */
-static __always_inline __u8 enforced_verdict(struct image *image, __u32 mode, __u8 verdict)
-{
-	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
-
-	if (!hot || mode != MODE_ENFORCE || hot->mode != MODE_ENFORCE)
-		return VERDICT_PASS;
-	return verdict;
-}
 
 /* Puts the record in front of the packet that the tc program turns into a mark. */
 static __always_inline __u32 write_meta(struct xdp_md *ctx, const struct passage *s)
@@ -81,26 +45,6 @@ verified_once int parse(struct xdp_md *ctx, struct packet *p)
 	return 0;
 }
 
-verified_once int judge(struct passage *s, __u32 slot, __u32 mode, __u32 kills)
-{
-	struct image *image = bpf_map_lookup_elem(&slots, &slot);
-	struct judgement j;
-
-	if (!s)
-		return 0;
-	s->slot = slot;
-	s->enforced = VERDICT_PASS;
-	if (!image || slot >= SLOTS) {
-		s->judgement.reason = REASON_SLOT_EMPTY;
-		return 0;
-	}
-	judge_packet(image, &s->packet, kills, &j);
-	s->judgement = j;
-	s->enforced = enforced_verdict(image, mode, j.verdict);
-	count_lists(image, s);
-	return 0;
-}
-
 /* Trouble after the verdict: a flag that cannot be written is a pass, and says so. */
 static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 {
@@ -110,10 +54,27 @@ static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 	s->judgement.reason = REASON_META_FAILED;
 }
 
+/* The generation whose turn it is says what happens to the packet. */
+static __always_inline void judge_parsed(struct passage *s, struct command *c)
+{
+	if (WITH_TRIALS)
+		choose_generation(c, &s->packet);
+	if (WITH_TRIALS && control_entry(CONTROL_OVERRIDES))
+		c->orders |= ask_overrides(&s->packet);
+	s->other = c->other;
+	s->epoch = c->epoch;
+	s->flags = c->flags;
+	judge(s, c->slot, c->mode, c->orders);
+	count_lists(s);
+	if (s->judgement.reason == REASON_SLOT_EMPTY && c->expired)
+		s->judgement.reason = REASON_LEASE_NO_SLOT;
+}
+
 static __always_inline int run(struct xdp_md *ctx)
 {
 	struct passage s = { .slot = SLOT_NONE };
 	struct command command;
+	int action;
 
 	read_command(&command);
 	if (command.reason && !twin) {
@@ -121,9 +82,7 @@ static __always_inline int run(struct xdp_md *ctx)
 		s.judgement.reason = command.reason;
 	} else {
 		parse(ctx, &s.packet);
-		judge(&s, command.slot, command.mode, command.kills);
-		if (s.judgement.reason == REASON_SLOT_EMPTY && command.expired)
-			s.judgement.reason = REASON_LEASE_NO_SLOT;
+		judge_parsed(&s, &command);
 		act_on_flag(ctx, &s);
 	}
 	count_packet(&s);
@@ -131,7 +90,10 @@ static __always_inline int run(struct xdp_md *ctx)
 		record_event(&s, ctx->ingress_ifindex);
 	if (twin)
 		report_judged(&s);
-	return s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	action = s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	if (WITH_TRIALS && !twin && !command.reason && sample_due(&s))
+		take_sample(ctx, &s, command.mode, command.orders);
+	return action;
 }
 
 SEC("xdp.frags")

@@ -193,7 +193,7 @@ _Static_assert(sizeof(struct meta_record) == 8, "struct meta_record is ABI");
 /*
  * Pin `reservoir`: recent traffic, an array of LIMIT_SAMPLES of these. Half @kind of it (see enum
  * sample_kind) is a ring: sample n of that kind is at kind * LIMIT_SAMPLES / 2 + n modulo that
- * half, and n counts in entry kind * 8 of the pin `reservoir_at` (u64; entries lie a line apart).
+ * half, and n counts in entry kind * SAMPLE_AT_STRIDE of the pin `reservoir_at` (u64, a line each).
  * Sampling is by a countdown per CPU and kind, whose interval follows the rate, so that about
  * SAMPLES_PER_SECOND of each kind are kept over all CPUs (SAMPLES_PER_SECOND_TRIAL during a trial).
  * During a trial each sampled packet is judged a second time, by the other generation, for this
@@ -203,12 +203,15 @@ enum sample_kind { SAMPLE_PASSED = 0, SAMPLE_DROPPED = 1, SAMPLE_KINDS };
 #define SAMPLES_PER_SECOND 1024u
 #define SAMPLES_PER_SECOND_TRIAL 16384u
 #define SAMPLE_HEAD 96u
+#define SAMPLE_AT_STRIDE 8u
 enum sample_flag {
 	SAMPLE_TRIAL = 1, /* judged by both generations: the other_ members are set */
 	SAMPLE_CANDIDATE = 2, /* what the packet got came from the generation on trial */
 	/* a drop by its generation's own mode, whatever the operator's mode lets through: */
 	SAMPLE_DROPS = 4, /* the verdict */
 	SAMPLE_OTHER_DROPS = 8, /* the other verdict */
+	/* n / (LIMIT_SAMPLES / 2) is odd; tells sample n from the one that it is to replace: */
+	SAMPLE_ODD_LAP = 16,
 };
 struct sample {
 	__u64 time_ns; /* CLOCK_MONOTONIC, coarse; 0 while it is being written */

@@ -86,6 +86,7 @@ enum section_kind {
 	SECTION_EXPIRY = 9,
 	SECTION_KINDS,
 };
+#define EXPIRIES_PER_LINE 8u
 
 struct section {
 	__u32 kind, first, lines; /* lines from `first` on */

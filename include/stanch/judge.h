@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Judging: (image, packet, kill bits) -> verdict and reason. Pure, compiled for the kernel and
- * natively. The order below is the precedence that operators read about:
- * guard, protect, allow, drop, inner header, impossible headers, flag, score.
+ * Judging: (image, packet, orders) -> verdict and reason. Pure, compiled for the kernel and
+ * natively. The order below is the precedence that operators read about: guard, protect, operator's
+ * allow, allow, operator's block, drop, inner header, impossible headers, flag, score.
  *
  * A killed stage still finds its match, and the packet then passes as `killed`: so that pulling a
  * switch can only turn a verdict into a pass, never uncover a stricter one behind it.
@@ -27,12 +27,17 @@ struct judgement {
 #define LEAF_DROP(l) ((__u16)((l) >> 32))
 #define LEAF_FLAG(l) ((__u16)((l) >> 48))
 
+/* Orders of the operator: kill bits by enum stage, and what was said about this source. */
+#define ORDER_KILLS 0xffffu
+#define ORDER_ALLOW (1u << 16)
+#define ORDER_BLOCK (1u << 17)
+
 /* What is to be judged, and by what: handed down, never changed. */
 struct question {
 	struct image *image;
 	const struct image_hot *hot;
 	const struct packet *packet;
-	__u32 kills; /* kill bits by enum stage */
+	__u32 orders;
 };
 
 /* What one address is on. */
@@ -50,15 +55,15 @@ static __always_inline __u32 judge_is(struct judgement *j, __u8 verdict, __u8 re
 	return 1;
 }
 
-static __always_inline __u32 killed(__u32 kills, enum stage stage)
+static __always_inline __u32 killed(const struct question *q, enum stage stage)
 {
-	return kills >> stage & 1;
+	return (q->orders & ORDER_KILLS) >> stage & 1;
 }
 
 static __always_inline __u32 judge_stage(const struct question *q, struct judgement *j,
 					 enum stage stage, __u8 reason, __u16 list)
 {
-	if (killed(q->kills, stage))
+	if (killed(q, stage))
 		return judge_is(j, VERDICT_PASS, REASON_KILLED, list);
 	return judge_is(j, stage == STAGE_FLAG ? VERDICT_FLAG : VERDICT_DROP, reason, list);
 }
@@ -140,12 +145,16 @@ static __always_inline __u32 judge_port(const struct question *q, struct judgeme
 static __always_inline __u32 judge_lists(const struct question *q, const struct listed *src,
 					 const struct listed *dst, struct judgement *j)
 {
-	if (!(src->lists | dst->lists))
+	if (!(src->lists | dst->lists | (q->orders & ~ORDER_KILLS)))
 		return 0;
+	if (q->orders & ORDER_ALLOW)
+		return judge_is(j, VERDICT_PASS, REASON_OVERRIDE_ALLOW, 0);
 	if (LEAF_ALLOW(src->lists))
 		return judge_is(j, VERDICT_PASS, REASON_LIST_ALLOW, LEAF_ALLOW(src->lists));
 	if (LEAF_ALLOW(dst->lists))
 		return judge_is(j, VERDICT_PASS, REASON_LIST_ALLOW, LEAF_ALLOW(dst->lists));
+	if (q->orders & ORDER_BLOCK)
+		return judge_stage(q, j, STAGE_DROP, REASON_OVERRIDE_BLOCK, 0);
 	if (LEAF_DROP(src->lists))
 		return judge_stage(q, j, STAGE_DROP, REASON_LIST_DROP, LEAF_DROP(src->lists));
 	if (LEAF_DROP(dst->lists))
@@ -163,7 +172,7 @@ static __always_inline __u32 judge_inner(const struct question *q, struct judgem
 
 	if (!(p->shape & SHAPE_INNER))
 		return 0;
-	if (killed(q->kills, STAGE_INNER))
+	if (killed(q, STAGE_INNER))
 		return judge_is(j, VERDICT_PASS, REASON_KILLED, 0);
 	if (!find_listed(q, TABLE_V4_SRC + six, &p->inner_src, &src, j) ||
 	    !find_listed(q, TABLE_V4_DST + six, &p->inner_dst, &dst, j))
@@ -195,7 +204,7 @@ static __always_inline void judge_rest(const struct question *q, const struct li
 		judge_stage(q, j, STAGE_FLAG, REASON_LIST_FLAG, flag);
 	} else if (inner_flag) {
 		judge_stage(q, j, STAGE_FLAG, REASON_INNER_FLAG, inner_flag);
-	} else if ((src->score || dst->score) && !killed(q->kills, STAGE_SCORE)) {
+	} else if ((src->score || dst->score) && !killed(q, STAGE_SCORE)) {
 		judge_is(j, VERDICT_PASS, REASON_LIST_SCORE, 0);
 		j->src_leaf = src->score ? src->leaf : 0;
 		j->dst_leaf = dst->score ? dst->leaf : 0;
@@ -240,14 +249,14 @@ static __always_inline void judge_listed(const struct question *q, struct judgem
 
 /*
  * judge_packet - the verdict on one packet by one image.
- * @kills: kill bits by enum stage. @j is cleared first. A broken image passes the packet with a
+ * @orders: kill bits and ORDER_ALLOW, ORDER_BLOCK. @j is cleared first. A broken image passes the packet with a
  * reason of its own. Never fails.
  */
-static __always_inline void judge_packet(struct image *image, const struct packet *p, __u32 kills,
+static __always_inline void judge_packet(struct image *image, const struct packet *p, __u32 orders,
 					 struct judgement *j)
 {
 	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
-	const struct question q = { image, hot, p, kills };
+	const struct question q = { image, hot, p, orders };
 	__u8 guard;
 
 	__builtin_memset(j, 0, sizeof(*j));

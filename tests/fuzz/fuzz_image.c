@@ -103,6 +103,22 @@ static void judge_frames(const struct image *image,
 	}
 }
 
+/* As an image of overrides it orders what it may, and nothing when it is broken. */
+static void ask_overrides(const struct image *image)
+{
+	for (uint32_t i = 0; i < frame_count; i++) {
+		struct packet p = { 0 };
+		uint32_t early, late;
+
+		packet_parse(frames[i].bytes, frames[i].bytes + frames[i].len, frames[i].len, &p);
+		early = override_orders((struct image *)image, &p, 0);
+		late = override_orders((struct image *)image, &p, UINT64_MAX);
+		assert(!(early & ~(ORDER_ALLOW | ORDER_BLOCK)));
+		assert(!(late & ~early)); /* time takes away */
+		assert(p.family || !early);
+	}
+}
+
 static int judge_golden(void *context, const struct golden *golden)
 {
 	struct judgement j;
@@ -174,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(r == 0 || r == -EINVAL);
 	assert((r == 0) == (diag.total == 0));
 	fuzz_check_diag(&diag);
+	ask_overrides(&image);
 	judge_frames(&image, r ? fuzz_check_verdict : fuzz_check_checked);
 	if (r)
 		return 0;

@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-#include <stanch/judge.h>
+#include <stanch/override.h>
 
 #include "policy/compile.h"
 
@@ -45,6 +45,9 @@ static inline void fuzz_check_verdict(const struct image *image, const struct ju
 	case REASON_LIST_FLAG:
 	case REASON_INNER_FLAG:
 		assert(j->verdict == VERDICT_FLAG && j->list);
+		break;
+	case REASON_OVERRIDE_BLOCK:
+		assert(j->verdict == VERDICT_DROP && !j->list);
 		break;
 	default:
 		assert(j->verdict == VERDICT_DROP && !j->list);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzzes frames, through parser and judge, by one of a few policies. The first byte picks the
- * policy, two more the kill bits, two more how many bytes of the frame the program can see (more
- * than there are: all of them). Nothing outside those bytes is read, and the verdict keeps its
- * promises.
+ * policy and what the operator says about the source, two more the kill bits, two more how many
+ * bytes of the frame the program can see (more than there are: all of them). Nothing outside those
+ * bytes is read, and the verdict keeps its promises.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -116,6 +116,24 @@ static void check_judgement(const struct image *image, const struct packet *p, u
 	assert(some.verdict == all.verdict && some.reason == all.reason && some.list == all.list);
 }
 
+/* What the operator says stands above every policy, but for what protects, and drops no ARP. */
+static void check_orders(const struct image *image, const struct packet *p, uint32_t orders)
+{
+	struct judgement plain, ordered;
+
+	judge_packet((struct image *)image, p, orders & ORDER_KILLS, &plain);
+	judge_packet((struct image *)image, p, orders, &ordered);
+	fuzz_check_checked(image, &ordered);
+	if (must_pass(p) || !p->family || (orders & ORDER_ALLOW))
+		assert(ordered.verdict == VERDICT_PASS || (!p->family && p->anomaly));
+	if (orders == (orders & ORDER_KILLS))
+		assert(!memcmp(&plain, &ordered, sizeof(plain)));
+	if (ordered.reason == REASON_OVERRIDE_BLOCK)
+		assert((orders & (ORDER_ALLOW | ORDER_BLOCK)) == ORDER_BLOCK && p->family);
+	else if (plain.verdict == VERDICT_DROP && (orders & ORDER_BLOCK) && p->family)
+		assert(orders & (ORDER_ALLOW | 1u << STAGE_DROP));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *frame = data + HEADER;
@@ -142,5 +160,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(!seen.anomaly || whole.anomaly);
 	check_judgement(image, &seen, data[1] | (uint32_t)data[2] << 8);
 	check_judgement(image, &whole, data[1] | (uint32_t)data[2] << 8);
+	check_orders(image, &seen, data[1] | (uint32_t)data[2] << 8 | (data[0] >> 6) << 16);
 	return 0;
 }

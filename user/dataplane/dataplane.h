@@ -200,7 +200,10 @@ int recent_replay(const struct recent_question *question, struct traffic *traffi
  * control entry is set. NULL: no overrides any more. Caller holds the lock.
  */
 int overrides_publish(struct instance *instance, const struct image_file *image, struct diag *diag);
-/* overrides_copy - the image in kernel memory; -ENOENT when there is none. Unchecked. */
+/*
+ * overrides_copy - the image in kernel memory, unchecked; -ENOENT when none is asked, -EBADMSG when
+ * the pinned one is not the one that is asked (a publisher was killed: publish again).
+ */
 int overrides_copy(const struct instance *instance, struct image_file *ret);
 
 /* ---- host.c: addresses that must not be blocked here ---- */
@@ -255,6 +258,11 @@ int twin_stage(struct twin *twin, const struct image_file *image, unsigned int s
 	       struct diag *diag);
 /* twin_command - which slot, mode and kill bits the next packets are judged with. */
 int twin_command(struct twin *twin, unsigned int slot, enum mode mode, uint16_t kills);
+/*
+ * twin_overrides - ask the operator's overrides too, as the instance has them at each packet. Off
+ * at first: what a policy does is proved without them.
+ */
+int twin_overrides(struct twin *twin, bool on);
 /*
  * twin_run - one frame through the program (BPF_PROG_TEST_RUN). @ret_action: XDP action, may be
  * NULL. Returns 0; -EINVAL for a frame that the kernel cannot run: under 14 bytes, or more than it

@@ -25,6 +25,9 @@ const struct pin_kind pin_kinds[PINS] = {
 	[PIN_EVENTS] = { "events", "events", 0660 },
 	[PIN_SEED] = { "seed", "seed", 0600 },
 	[PIN_LIMITS] = { "limits", ".rodata.limits", 0640 },
+	[PIN_OVERRIDES] = { "overrides", "overrides", 0640 },
+	[PIN_RESERVOIR] = { "reservoir", "reservoir", 0600 }, /* it holds heads of packets */
+	[PIN_RESERVOIR_AT] = { "reservoir_at", "reservoir_at", 0600 },
 };
 
 /*
@@ -138,12 +141,18 @@ static int check_shapes(const struct instance *instance, struct diag *diag)
 		{ PIN_COUNTERS, sizeof(struct counter), COUNTERS },
 		{ PIN_HITS, sizeof(struct hit), SLOTS * (instance->limits.lists + 2) },
 		{ PIN_BUDGET, sizeof(struct event_budget), LIMIT_REASONS },
+		{ PIN_OVERRIDES, sizeof(uint32_t), 1 },
+		{ PIN_RESERVOIR, sizeof(struct sample), LIMIT_SAMPLES },
+		{ PIN_RESERVOIR_AT, sizeof(uint64_t), SAMPLE_KINDS * SAMPLE_AT_STRIDE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct map_shape shape;
-		int r = pin_shape(instance, shapes[i].pin, &shape, diag);
+		int r;
 
+		if (instance->maps[shapes[i].pin] < 0)
+			continue; /* not for readers */
+		r = pin_shape(instance, shapes[i].pin, &shape, diag);
 		if (r)
 			return r;
 		if (shape.value_size == shapes[i].size && shape.entries == shapes[i].entries)

@@ -87,13 +87,16 @@ static int read_variables(struct object *object, bool twin, struct diag *diag)
 	const struct limits *limits =
 		variable(object->bpf, ".rodata.limits", "limits", sizeof(*limits));
 	uint32_t *flag = variable(object->bpf, ".rodata", "twin", sizeof(*flag));
+	uint32_t *cpus = variable(object->bpf, ".rodata", "cpus", sizeof(*cpus));
+	int possible = libbpf_num_possible_cpus();
 
-	if (!limits || !flag) {
+	if (!limits || !flag || !cpus) {
 		diag_add(diag, NULL, "object",
 			 "the program file does not say what it has room for: not one of stanch's");
 		return -EPROTO;
 	}
 	*flag = twin;
+	*cpus = possible > 0 ? (uint32_t)possible : 1;
 	object->limits = *limits;
 	return limits_agree(limits, "the program file", diag);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The same program loaded a second time, with counters, events and a control word of its own, so
- * that packets can be judged without a trace in live state. Slots are the instance's, read only,
- * or its own.
+ * that packets can be judged without a trace in live state. Slots and overrides are the instance's,
+ * read only, or its own.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ void twin_close(struct twin **twin)
 /* The maps that a twin shares with the instance it is the twin of. */
 static int borrow(struct object *object, const struct instance *instance)
 {
-	static const enum pin shared[] = { PIN_SLOTS, PIN_SLOT_INFO };
+	static const enum pin shared[] = { PIN_SLOTS, PIN_SLOT_INFO, PIN_OVERRIDES };
 
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
 		const struct pin_kind *kind = &pin_kinds[shared[i]];
@@ -46,11 +46,14 @@ static int borrow(struct object *object, const struct instance *instance)
 	return 0;
 }
 
-/* A twin only judges. */
-static void skip_programs(struct object *object)
+/* A twin only judges; it takes no samples, and their memory is not worth having. */
+static void leave_out(struct object *object)
 {
+	struct bpf_map *reservoir = bpf_object__find_map_by_name(object->bpf, "reservoir");
 	struct bpf_program *program;
 
+	if (reservoir)
+		bpf_map__set_max_entries(reservoir, 1);
 	bpf_object__for_each_program(program, object->bpf)
 	{
 		const char *name = bpf_program__name(program);
@@ -70,7 +73,7 @@ int twin_open(const struct instance *instance, struct twin **ret, struct diag *d
 	r = object_open(true, &twin->object, diag);
 	if (r)
 		return r;
-	skip_programs(&twin->object);
+	leave_out(&twin->object);
 	if (instance) {
 		r = borrow(&twin->object, instance);
 		if (r)
@@ -115,6 +118,11 @@ int twin_command(struct twin *twin, unsigned int slot, enum mode mode, uint16_t 
 		return -EINVAL;
 	control_set(twin->control, CONTROL_WORD, word_pack(&word));
 	return 0;
+}
+
+int twin_overrides(struct twin *twin, bool on)
+{
+	return control_set(twin->control, CONTROL_OVERRIDES, on);
 }
 
 /*

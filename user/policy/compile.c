@@ -35,6 +35,7 @@ const struct limits limits_builtin = {
 
 struct compile {
 	const struct policy *policy;
+	const uint64_t *expiry; /* NULL: nothing expires */
 	struct lines lines;
 	struct leaves leaves;
 	uint8_t *families; /* by list index */
@@ -153,6 +154,26 @@ static int compile_lists(struct compile *compile)
 	return err;
 }
 
+/* `protect` has no expiry. */
+static int compile_expiry(struct compile *compile)
+{
+	uint32_t count = lists_count(compile->policy) + 1, first;
+	autofree uint64_t *expiry = NULL;
+	int err;
+
+	if (!compile->expiry)
+		return 0;
+	expiry = calloc(count, sizeof(*expiry));
+	if (!expiry)
+		return -ENOMEM;
+	for (uint32_t id = 1; id <= compile->policy->list_count; id++)
+		expiry[id] = compile->expiry[id];
+	err = append_bytes(&compile->lines, expiry, count * sizeof(*expiry), &first);
+	if (!err)
+		close_section(compile, SECTION_EXPIRY, first, count);
+	return err;
+}
+
 static int compile_sections(struct compile *compile)
 {
 	uint32_t header;
@@ -168,7 +189,9 @@ static int compile_sections(struct compile *compile)
 		err = compile_leaves(compile);
 	if (!err)
 		err = compile_ports(compile);
-	return err ? err : compile_lists(compile);
+	if (!err)
+		err = compile_lists(compile);
+	return err ? err : compile_expiry(compile);
 }
 
 /* ---- header ---- */
@@ -188,6 +211,7 @@ static void write_hot(struct compile *compile)
 	hot->leaves = compile->leaves.count;
 	hot->ports_line = compile->sections[SECTION_PORTS].first;
 	hot->lists = lists_count(policy);
+	hot->expiry_line = compile->sections[SECTION_EXPIRY].first;
 }
 
 static void write_counts(struct compile *compile)
@@ -259,10 +283,10 @@ static int check_limits(const struct compile *compile, const struct limits *limi
 	return diag->total == before ? 0 : -EINVAL;
 }
 
-int policy_compile(const struct policy *policy, const struct limits *limits, struct image_file *ret,
-		   struct diag *diag)
+int policy_compile_overrides(const struct policy *policy, const struct limits *limits,
+			     const uint64_t *expiry, struct image_file *ret, struct diag *diag)
 {
-	cleanup(compile_free) struct compile compile = { .policy = policy };
+	cleanup(compile_free) struct compile compile = { .policy = policy, .expiry = expiry };
 	int err;
 
 	compile.lines.limit = limits->lines;
@@ -275,6 +299,12 @@ int policy_compile(const struct policy *policy, const struct limits *limits, str
 	ret->image = (struct image){ compile.lines.bytes, compile.lines.count };
 	ret->bytes = TAKE_PTR(compile.lines.bytes);
 	return 0;
+}
+
+int policy_compile(const struct policy *policy, const struct limits *limits, struct image_file *ret,
+		   struct diag *diag)
+{
+	return policy_compile_overrides(policy, limits, NULL, ret, diag);
 }
 
 void image_free(struct image_file *image)

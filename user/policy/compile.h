@@ -28,6 +28,13 @@ struct image_file {
  */
 int policy_compile(const struct policy *policy, const struct limits *limits, struct image_file *ret,
 		   struct diag *diag);
+/*
+ * policy_compile_overrides - the same with SECTION_EXPIRY, for an image of operator overrides.
+ * @expiry: by list id, CLOCK_MONOTONIC ns from which on the list matches nothing, 0: never;
+ * policy->list_count + 1 entries, of which the first stands for no list and is not read.
+ */
+int policy_compile_overrides(const struct policy *policy, const struct limits *limits,
+			     const uint64_t *expiry, struct image_file *ret, struct diag *diag);
 void image_free(struct image_file *image);
 
 /*

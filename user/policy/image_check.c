@@ -110,6 +110,7 @@ static int check_all(struct check *check)
 	check_hot(check);
 	check_counts(check);
 	check_ports(check);
+	check_expiry(check);
 	r = check_lists(check);
 	if (!r)
 		r = check_leaves(check);

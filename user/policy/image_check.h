@@ -67,6 +67,7 @@ bool check_sections(struct check *check);
 void check_hot(struct check *check);
 void check_counts(struct check *check);
 void check_ports(struct check *check);
+void check_expiry(struct check *check);
 
 /* ---- image_check_lists.c ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Checking the numbers of an image: what every packet reads (line 1), what it says it holds (line
- * 2) against what is there and what the loaded program has room for, and the protected ports.
+ * 2) against what is there and what the loaded program has room for, protected ports, expiries.
  */
 #include "policy/image_check.h"
 
@@ -40,6 +40,7 @@ void check_hot(struct check *check)
 	check_repeated(check, hot->leaves, check_items(check, SECTION_LEAVES), "leaves");
 	check_repeated(check, hot->ports_line, first_line(check, SECTION_PORTS), "ports line");
 	check_repeated(check, hot->lists, check_items(check, SECTION_LISTS), "lists");
+	check_repeated(check, hot->expiry_line, first_line(check, SECTION_EXPIRY), "expiry line");
 	if (hot->reserved)
 		check_zero(check, &hot->reserved, sizeof(hot->reserved), "line", IMAGE_HOT_LINE);
 	else
@@ -84,4 +85,27 @@ void check_ports(struct check *check)
 		       ports->count);
 	if (bits[0] & 1)
 		refuse(check, "image_ports", "port 0 is protected, which no policy can ask for");
+}
+
+/* One entry per list and one for none, which never is; the rest of the last line means nothing. */
+void check_expiry(struct check *check)
+{
+	const struct section *expiry = check->sections[SECTION_EXPIRY];
+	uint64_t lists = check_items(check, SECTION_LISTS);
+	const uint64_t *entries;
+	size_t room;
+
+	if (!expiry)
+		return;
+	if (expiry->count != lists + 1) {
+		refuse(check, "image_expiry",
+		       "%" PRIu32 " expiries, there are %" PRIu64 " lists and none", expiry->count,
+		       lists);
+		return;
+	}
+	entries = check_line(check, expiry->first);
+	room = (size_t)expiry->lines * EXPIRIES_PER_LINE;
+	check_zero(check, entries, sizeof(*entries), "expiry", 0);
+	check_zero(check, entries + expiry->count, (room - expiry->count) * sizeof(*entries),
+		   "expiry", expiry->count);
 }

@@ -28,6 +28,8 @@ static uint64_t lines_needed(uint32_t kind, uint32_t count)
 		return PORT_LINES;
 	case SECTION_NAMES:
 		return ((uint64_t)count + LINE_SIZE - 1) / LINE_SIZE;
+	case SECTION_EXPIRY:
+		return ((uint64_t)count + EXPIRIES_PER_LINE - 1) / EXPIRIES_PER_LINE;
 	default: /* nodes and records have a line each */
 		return count;
 	}

@@ -68,7 +68,9 @@ static void trouble_is_told_from_judgement(void **state)
 	assert_false(reason_is_trouble(REASON_SLOT_EMPTY - 1));
 	assert_true(reason_is_trouble(REASON_SLOT_EMPTY));
 	assert_true(reason_is_trouble(REASON_IMAGE_REFERENCE));
-	assert_true(reason_is_trouble(REASONS - 1));
+	assert_true(reason_is_trouble(REASON_LEASE_NO_SLOT));
+	assert_false(reason_is_trouble(REASON_OVERRIDE_ALLOW));
+	assert_false(reason_is_trouble(REASON_OVERRIDE_BLOCK));
 	assert_false(reason_is_trouble(REASONS));
 }
 
