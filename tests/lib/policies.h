@@ -46,4 +46,12 @@ struct leaf image_lookup(const struct image *image, enum table table, unsigned _
 uint64_t random_next(uint64_t *state);
 unsigned __int128 random_address(uint64_t *state, uint8_t family);
 
+/* make_random_lists - one to twelve lists of any action and match. */
+void make_random_lists(struct made *made, uint64_t *random);
+/*
+ * make_random_prefix - one more prefix on any list or on `protect`, as often as not near an earlier
+ * one, so that they nest, touch and repeat. Call it after make_random_lists().
+ */
+void make_random_prefix(struct made *made, uint64_t *random);
+
 #endif

@@ -15,11 +15,8 @@
 #include "policies.h"
 
 #define POLICIES 300u
-#define LISTS_MOST 12u
 #define PREFIXES_MOST 160u
 #define ADDRESSES 200u
-
-static const char *const families[] = { "reputation", "geography", "hosting" };
 
 static void assert_same(const struct policy *policy, const struct image *image, enum table table,
 			unsigned __int128 address)
@@ -81,68 +78,6 @@ static void assert_agrees(const struct made *made, uint64_t *random)
 			assert_same(&made->policy, &file.image, table,
 				    address_bits(table, random_address(random, 6)));
 	}
-}
-
-static void make_random_lists(struct made *made, uint64_t *random)
-{
-	uint32_t count = 1 + random_next(random) % LISTS_MOST;
-
-	for (uint32_t i = 0; i < count; i++) {
-		enum action action = random_next(random) % ACTION_PROTECT;
-		const char *family = families[random_next(random) % ARRAY_SIZE(families)];
-
-		make_list(made, action, random_next(random) % MATCHES,
-			  action == ACTION_SCORE ? family : NULL,
-			  action == ACTION_SCORE ? 1 + random_next(random) % 3 : 0);
-	}
-}
-
-/* A list never holds a prefix twice: policy_parse() refuses or merges that. */
-static void make_once(struct made *made, const struct prefix *prefix)
-{
-	const struct policy *policy = &made->policy;
-	unsigned __int128 mask = prefix->len ? ~(unsigned __int128)0 << (128 - prefix->len) : 0;
-	unsigned __int128 start = ((unsigned __int128)prefix->hi << 64 | prefix->lo) & mask;
-
-	for (uint32_t i = 0; i < policy->prefix_count; i++) {
-		const struct prefix *other = &policy->prefixes[i];
-
-		if (other->list == prefix->list && other->family == prefix->family &&
-		    other->len == prefix->len && other->hi == (uint64_t)(start >> 64) &&
-		    other->lo == (uint64_t)start)
-			return;
-	}
-	if (prefix->list > policy->list_count)
-		make_protect(made, prefix->family, start, prefix->len);
-	else
-		make_prefix(made, prefix->list, prefix->family, start, prefix->len);
-}
-
-/* Near an earlier prefix as often as not, so that they nest, touch and repeat. */
-static void make_random_prefix(struct made *made, uint64_t *random)
-{
-	const struct policy *policy = &made->policy;
-	uint8_t family = random_next(random) & 1 ? 4 : 6;
-	uint8_t bits = family == 4 ? 32 : 128, len = random_next(random) % (bits + 1u);
-	unsigned __int128 address = random_address(random, family);
-	uint64_t choice = random_next(random);
-
-	if (policy->prefix_count && choice & 1) {
-		const struct prefix *other =
-			&policy->prefixes[(choice >> 8) % policy->prefix_count];
-
-		family = other->family;
-		bits = family == 4 ? 32 : 128;
-		address = (unsigned __int128)other->hi << 64 | other->lo;
-		len = choice & 2 ? other->len : random_next(random) % (bits + 1u);
-		if (choice & 4 && len)
-			address += (unsigned __int128)1 << (128 - len);
-	}
-	make_once(made, &(struct prefix){ .hi = (uint64_t)(address >> 64),
-					  .lo = (uint64_t)address,
-					  .family = family,
-					  .len = len,
-					  .list = 1 + (choice >> 16) % (policy->list_count + 1) });
 }
 
 static void random_policies_give_what_a_linear_scan_gives(void **state)
