@@ -291,9 +291,7 @@ int source_failed(const struct places *places, const char *name, const char *why
 	return err;
 }
 
-/* What a change of one source does to it; what is not there stays so. */
-static int change(const struct places *places, const char *name,
-		  void (*edit)(struct source_row *row))
+int source_release(const struct places *places, const char *name)
 {
 	auto_sources struct sources sources = { 0 };
 	struct source_row *row;
@@ -304,32 +302,10 @@ static int change(const struct places *places, const char *name,
 	row = find(&sources, name);
 	if (!row)
 		return 0;
-	edit(row);
-	return save(places, &sources);
-}
-
-static void edit_succeeded(struct source_row *row)
-{
-	row->failed = 0;
-	if (!row->held_s)
-		*row->why = '\0';
-}
-
-static void edit_released(struct source_row *row)
-{
 	row->failed = 0;
 	row->held_s = 0;
 	*row->why = '\0';
-}
-
-int source_succeeded(const struct places *places, const char *name)
-{
-	return change(places, name, edit_succeeded);
-}
-
-int source_release(const struct places *places, const char *name)
-{
-	return change(places, name, edit_released);
+	return save(places, &sources);
 }
 
 int source_hold(const struct places *places, const char *name, const char *why)

@@ -89,6 +89,9 @@ int pointer_keep(const struct places *places, const struct pointer *pointer);
 /* pointer_good_read - number @n from 1. Errors as above. */
 int pointer_good_read(const struct places *places, unsigned int n, struct pointer *ret);
 
+/* ---- disputed.pcap: packets that kernel and native judge judged differently, 0600 ---- */
+int store_disputed_write(const struct places *places, const struct sample *samples, uint32_t count);
+
 /* ---- quarantine and sources: quarantine.json, sources.json ---- */
 #define QUARANTINE_S 1800u /* a digest that did harm is refused for so long */
 #define SOURCE_FAILURES 2u /* so many failures within SOURCE_WINDOW_S put a source on hold */
@@ -114,8 +117,6 @@ int source_state_read(const struct places *places, const char *name, struct sour
 /* source_failed - count one more; @ret (may be NULL) says whether it is on hold now. */
 int source_failed(const struct places *places, const char *name, const char *why,
 		  struct source_state *ret);
-/* source_succeeded - its failures are forgotten; a hold stays. */
-int source_succeeded(const struct places *places, const char *name);
 /*
  * source_hold, source_release - Undoing what is not there returns 0. So many sources are on hold
  * that there is no room for one more: -ENOSPC.

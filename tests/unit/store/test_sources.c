@@ -53,21 +53,6 @@ static void failures_that_are_long_ago_count_no_more(void **state)
 	assert_true(held("feed"));
 }
 
-static void what_works_is_forgiven_but_a_hold_stays(void **state)
-{
-	(void)state;
-	assert_int_equal(source_failed(&places, "feed", "growth", NULL), 0);
-	assert_int_equal(source_succeeded(&places, "feed"), 0);
-	assert_int_equal(state_of("feed").failures, 0);
-	assert_string_equal(state_of("feed").why, "");
-	assert_int_equal(source_failed(&places, "feed", "growth", NULL), 0);
-	assert_false(held("feed"));
-	assert_int_equal(source_failed(&places, "feed", "growth", NULL), 0);
-	assert_int_equal(source_succeeded(&places, "feed"), 0);
-	assert_true(held("feed"));
-	assert_int_equal(source_succeeded(&places, "unknown"), 0);
-}
-
 static void an_operator_holds_and_releases(void **state)
 {
 	(void)state;
@@ -99,7 +84,7 @@ static void each_known_source_is_shown(void **state)
 	assert_int_equal(source_each(&places, count, &seen), 0);
 	assert_int_equal(source_hold(&places, "a", "x") | source_failed(&places, "b", "y", NULL) |
 				 source_failed(&places, "c", "y", NULL) |
-				 source_succeeded(&places, "c"),
+				 source_release(&places, "c"),
 			 0);
 	assert_int_equal(source_each(&places, count, &seen), 0);
 	assert_int_equal(seen, 2);
@@ -195,7 +180,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		store_test(two_failures_within_the_window_hold_a_source),
 		store_test(failures_that_are_long_ago_count_no_more),
-		store_test(what_works_is_forgiven_but_a_hold_stays),
 		store_test(an_operator_holds_and_releases),
 		store_test(each_known_source_is_shown),
 		store_test(what_is_no_name_is_refused),
