@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * apply: a policy becomes the live generation, or nothing changes. This file brings the instance
- * and the checked image; attempt.c does the rest.
+ * apply: a policy becomes the live generation, or nothing changes. This file brings the instance,
+ * the checked image and what was asked for; attempt.c does the rest.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/args.h"
 #include "cmd/attempt.h"
 
-static int read_source(struct attempt *attempt, const struct limits *limits)
-{
-	auto_source struct source source = { 0 };
-	int r = source_read(attempt->path, limits, &source, &attempt->diag);
-
-	if (r == -EINVAL)
-		return attempt_refused(attempt, "refused, nothing was changed");
-	if (r)
-		return say_errno(attempt->options, r, attempt->path);
-	source_say_notes(attempt->options, &source);
-	attempt->image = source.image;
-	attempt->text = source.text;
-	attempt->merged = source.merged;
-	source.image = (struct image_file){ 0 };
-	source.text = (struct buf){ 0 };
-	return EXIT_DONE;
-}
+#define CONFIRM_LONGEST_MS (24ull * 3600 * 1000)
 
 /*
  * No instance yet: the policy is read against what this tool would load, so that a refused one
@@ -33,7 +16,7 @@ static int read_source(struct attempt *attempt, const struct limits *limits)
  */
 static int first_instance(struct attempt *attempt)
 {
-	int code = read_source(attempt, &limits_builtin);
+	int code = attempt_read(attempt, &limits_builtin);
 	const struct limits *loaded;
 
 	if (code == EXIT_DONE)
@@ -45,29 +28,72 @@ static int first_instance(struct attempt *attempt)
 		return EXIT_DONE;
 	image_free(&attempt->image);
 	buf_free(&attempt->text);
-	return read_source(attempt, loaded);
+	return attempt_read(attempt, loaded);
 }
 
 static int check(struct attempt *attempt)
 {
 	auto_diag struct diag diag = { 0 };
-	int r = instance_open(&attempt->options->places, &attempt->instance, &diag);
+	int r, code = attempt_held(attempt);
 
+	if (code != EXIT_DONE)
+		return code;
+	r = instance_open(&attempt->options->places, &attempt->instance, &diag);
 	if (r == -ENOENT)
 		return first_instance(attempt);
 	if (r)
 		return live_open_failed(attempt->options, r, &diag);
-	return read_source(attempt, instance_limits(attempt->instance));
+	return attempt_read(attempt, instance_limits(attempt->instance));
+}
+
+/* The words of the command line that need more than being taken. */
+struct words {
+	const char *confirm, *source;
+	struct arg_values forced, expect;
+};
+
+static bool is_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len <= POLICY_NAME_MAX &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+}
+
+static bool take_words(struct attempt *attempt, const struct words *words)
+{
+	struct wish *wish = &attempt->wish;
+
+	wish->expect = &words->expect;
+	wish->source = words->source;
+	if (words->source && !is_name(words->source)) {
+		say_error(attempt->options, EXIT_USAGE,
+			  "a source has a name of a-z, 0-9, '.', '_' and '-', at most %u, not '%s'",
+			  POLICY_NAME_MAX, words->source);
+		return false;
+	}
+	if (words->confirm && !args_duration(attempt->options, "--confirm", words->confirm,
+					     CONFIRM_LONGEST_MS, &wish->confirm_ms))
+		return false;
+	return attempt_force(attempt, &words->forced);
 }
 
 int cmd_apply(const struct options *options, int argc, char **argv)
 {
-	static const struct args args = { .min = 1, .max = 1 };
 	static const struct attempt_step first = { "check", check };
 	auto_attempt struct attempt attempt = ATTEMPT(options, "apply");
+	struct words words = { 0 };
+	const struct arg list[] = {
+		{ .name = "now", .flag = &attempt.wish.now },
+		{ .name = "confirm", .value = &words.confirm },
+		{ .name = "force", .values = &words.forced },
+		{ .name = "expect", .values = &words.expect },
+		{ .name = "source", .value = &words.source },
+	};
+	const struct args args = { list, ARRAY_SIZE(list), 1, 1 };
 	int at = args_parse(options, argc, argv, &args);
 
-	if (at < 0)
+	if (at < 0 || !take_words(&attempt, &words))
 		return EXIT_USAGE;
 	attempt.path = argv[at];
 	return attempt_run(&attempt, &first);

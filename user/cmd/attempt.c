@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/describe.h"
+#include "cmd/watch.h"
 #include "store/store.h"
 
 static uint64_t now_ns(void)
@@ -24,6 +24,7 @@ void attempt_free(struct attempt *attempt)
 {
 	instance_close(&attempt->instance);
 	control_close(&attempt->control);
+	image_free(&attempt->reference);
 	image_free(&attempt->image);
 	buf_free(&attempt->text);
 	diag_free(&attempt->diag);
@@ -33,36 +34,16 @@ void attempt_free(struct attempt *attempt)
 
 int attempt_refused(struct attempt *attempt, const char *message)
 {
+	if (attempt->planning)
+		return EXIT_REFUSED;
 	return say_problems(attempt->options, message, &attempt->diag, EXIT_REFUSED);
 }
 
-/* Says what the data plane or the store reported, with its own words where it has some. */
-static int failed(struct attempt *attempt, int error, const char *what)
+int attempt_failed(struct attempt *attempt, int error, const char *what)
 {
 	if (attempt->diag.total)
 		return say_problems(attempt->options, what, &attempt->diag, exit_code_of(error));
 	return say_errno(attempt->options, error, what);
-}
-
-/* The word that the swap at the end must still find, and what it says is live. */
-static int step_look(struct attempt *attempt)
-{
-	int r = control_open(&attempt->options->places, &attempt->control);
-
-	if (r)
-		return failed(attempt, r, "the control word cannot be opened");
-	attempt->before = word_unpack(control_load(attempt->control, CONTROL_WORD));
-	if (attempt->before.provisional)
-		return say_error(attempt->options, EXIT_CONFLICT,
-				 "another generation is provisional; `stanch rollback` ends it");
-	r = slot_read(attempt->instance, attempt->before.live, &attempt->live);
-	if (r)
-		return failed(attempt, r, "the live slot cannot be read");
-	attempt->unchanged = attempt->live.lines &&
-			     !memcmp(attempt->live.digest, image_id(&attempt->image.image)->digest,
-				     sizeof(attempt->live.digest)) &&
-			     !slot_verify(attempt->instance, attempt->before.live);
-	return EXIT_DONE;
 }
 
 /* The audit log may have been lost while the kernel went on: its slots have numbers, too. */
@@ -72,13 +53,13 @@ static int choose_generation(struct attempt *attempt)
 	int r = audit_next_generation(&attempt->options->places, &next);
 
 	if (r)
-		return failed(attempt, r, "the audit log cannot be read");
+		return attempt_failed(attempt, r, "the audit log cannot be read");
 	for (unsigned int slot = 0; slot < SLOTS; slot++) {
 		struct slot_info info;
 
 		r = slot_read(attempt->instance, slot, &info);
 		if (r)
-			return failed(attempt, r, "the slots cannot be read");
+			return attempt_failed(attempt, r, "the slots cannot be read");
 		if (info.lines && info.generation >= next)
 			next = info.generation + 1;
 	}
@@ -96,7 +77,7 @@ static int choose_slot(struct attempt *attempt)
 	if (slot < 0 || slot == word->live || slot == word->good)
 		slot = slot_free(attempt->instance, word);
 	if (slot < 0)
-		return failed(attempt, slot, "no slot is free");
+		return attempt_failed(attempt, slot, "no slot is free");
 	attempt->slot = (unsigned int)slot;
 	return EXIT_DONE;
 }
@@ -136,11 +117,11 @@ static int step_stage(struct attempt *attempt)
 		return code;
 	r = retire(attempt);
 	if (r)
-		return failed(attempt, r, "the hits of lists so far cannot be kept");
+		return attempt_failed(attempt, r, "the hits of lists so far cannot be kept");
 	r = slot_stage(attempt->instance, &attempt->image, attempt->generation, attempt->slot,
 		       &attempt->diag);
 	if (r)
-		return failed(attempt, r, "the generation cannot be staged");
+		return attempt_failed(attempt, r, "the generation cannot be staged");
 	attempt->staged = true;
 	return EXIT_DONE;
 }
@@ -151,11 +132,13 @@ static int step_prove(struct attempt *attempt)
 	int r = twin_open(attempt->instance, &twin, &attempt->diag);
 
 	if (r)
-		return failed(attempt, r, "the generation cannot be proved");
+		return attempt_failed(attempt, r, "the generation cannot be proved");
 	r = prove_slot(twin, &attempt->image.image, attempt->slot, &attempt->proof, &attempt->diag);
 	if (r == -EBADMSG)
 		return attempt_refused(attempt, "refused: golden packets were judged wrongly");
-	return r ? failed(attempt, r, "the generation cannot be proved") : EXIT_DONE;
+	if (r)
+		return attempt_failed(attempt, r, "the generation cannot be proved");
+	return attempt_recent(attempt, twin, attempt->slot);
 }
 
 static int step_store(struct attempt *attempt)
@@ -167,69 +150,7 @@ static int step_store(struct attempt *attempt)
 	if (!r && attempt->text.len)
 		r = store_policy_write(places, image_id(image)->digest, attempt->text.data,
 				       attempt->text.len);
-	return r ? failed(attempt, r, "the image cannot be stored") : EXIT_DONE;
-}
-
-static void record_image(const struct attempt *attempt, json_t *record)
-{
-	const struct image *image = &attempt->image.image;
-	const struct image_counts *counts = image_counts(image);
-	char digest[DIGEST_TEXT];
-
-	json_object_set_new(record, "digest",
-			    json_string(digest_text(image_id(image)->digest, digest)));
-	json_object_set_new(record, "counts",
-			    json_pack("{sI,sI,sI,sI,sI}", "prefixes", (json_int_t)counts->prefixes,
-				      "lists", (json_int_t)counts->lists, "leaves",
-				      (json_int_t)counts->leaves, "protected",
-				      (json_int_t)counts->protects, "lines",
-				      (json_int_t)image_id(image)->lines));
-	if (attempt->path)
-		json_object_set_new(record, "merged", json_integer(attempt->merged));
-}
-
-/* The whole path, since nobody will know from where the command ran. */
-static void record_path(const struct attempt *attempt, json_t *record)
-{
-	autofree char *whole = realpath(attempt->path, NULL);
-
-	json_object_set_new(record, "policy", json_string(whole ? whole : attempt->path));
-}
-
-static json_t *problem_codes(const struct diag *diag)
-{
-	json_t *codes = json_array();
-
-	for (uint32_t i = 0; i < diag->stored; i++)
-		json_array_append_new(codes, json_string(diag->problems[i].code));
-	return codes;
-}
-
-static int record(struct attempt *attempt, const char *result)
-{
-	json_t *record = json_pack("{ss,ss}", "event", attempt->event, "result", result);
-
-	/* A refused policy uses up no number, and an unchanged one keeps the number that is live. */
-	if (attempt->unchanged)
-		json_object_set_new(record, "generation", json_u64(attempt->live.generation));
-	else if (attempt->staged)
-		json_object_set_new(record, "generation", json_u64(attempt->generation));
-	if (attempt->image.bytes)
-		record_image(attempt, record);
-	if (attempt->path)
-		record_path(attempt, record);
-	if (attempt->control) {
-		json_object_set_new(record, "previous", json_u64(attempt->live.generation));
-		json_object_set_new(record, "epoch", json_integer(attempt->before.epoch));
-	}
-	if (attempt->staged)
-		json_object_set_new(record, "slot", json_integer(attempt->slot));
-	json_object_set_new(record, "golden", json_integer(attempt->proof.packets));
-	json_object_set_new(record, "problem_count", json_u64(attempt->diag.total));
-	json_object_set_new(record, "problems", problem_codes(&attempt->diag));
-	json_object_set_new(record, "timings_us", json_deep_copy(attempt->timings));
-	attempt->recorded = true;
-	return live_record(attempt->options, record);
+	return r ? attempt_failed(attempt, r, "the image cannot be stored") : EXIT_DONE;
 }
 
 static int lost_race(struct attempt *attempt)
@@ -238,24 +159,36 @@ static int lost_race(struct attempt *attempt)
 			 "somebody else changed what is live while this was being prepared");
 }
 
-/* The record comes first and must be durable; looking again before it keeps a lost race out of it. */
-static int step_swap(struct attempt *attempt)
+/*
+ * The record and the pointer come first and must be durable; looking again before them keeps a lost
+ * race out of the log.
+ */
+static int swap_now(struct attempt *attempt)
 {
 	struct word now = word_unpack(control_load(attempt->control, CONTROL_WORD));
 	int r;
 
 	if (now.epoch != attempt->before.epoch)
 		return lost_race(attempt);
-	r = record(attempt, "applied");
+	r = attempt_record(attempt, "applied");
+	if (!r)
+		r = attempt_point(attempt);
 	if (r)
-		return failed(attempt, r, "nothing was changed: the audit log cannot be written");
+		return attempt_failed(attempt, r,
+				      "nothing was changed: the disk cannot be written");
 	r = control_swap(attempt->control, attempt->slot, attempt->before.epoch);
 	if (r == -ESTALE)
 		return lost_race(attempt);
 	if (r)
-		return failed(attempt, r, "the swap failed");
+		return attempt_failed(attempt, r, "the swap failed");
 	attempt->swapped = true;
+	attempt_keep(attempt);
 	return EXIT_DONE;
+}
+
+static int step_swap(struct attempt *attempt)
+{
+	return watch_needed(attempt) ? watch_run(attempt) : swap_now(attempt);
 }
 
 static const char *result_of(const struct attempt *attempt, int code)
@@ -267,6 +200,8 @@ static const char *result_of(const struct attempt *attempt, int code)
 		return "refused";
 	case EXIT_CONFLICT:
 		return "conflict";
+	case EXIT_REVERTED:
+		return "reverted";
 	default:
 		return "failed";
 	}
@@ -285,30 +220,6 @@ static int run_step(struct attempt *attempt, const struct attempt_step *step)
 	return code;
 }
 
-static void say_live(const struct attempt *attempt)
-{
-	const char *result = result_of(attempt, EXIT_DONE);
-	uint64_t generation = attempt->unchanged ? attempt->live.generation : attempt->generation;
-	json_t *document;
-
-	if (!attempt->options->json) {
-		if (attempt->unchanged)
-			say_text("unchanged: generation %llu is this policy already\n",
-				 (unsigned long long)generation);
-		else
-			say_text("generation %llu is live, %llu is last-known-good\n",
-				 (unsigned long long)generation,
-				 (unsigned long long)attempt->live.generation);
-		return;
-	}
-	document = json_pack("{ss,so,so}", "result", result, "generation", json_u64(generation),
-			     "previous", json_u64(attempt->live.generation));
-	record_image(attempt, document);
-	json_object_set_new(document, "golden", json_integer(attempt->proof.packets));
-	json_object_set_new(document, "timings_us", json_deep_copy(attempt->timings));
-	say_result(attempt->options, attempt->event, document);
-}
-
 /* Whatever was published for an attempt that came to nothing is taken back. */
 static void attempt_end(struct attempt *attempt, int code)
 {
@@ -318,17 +229,20 @@ static void attempt_end(struct attempt *attempt, int code)
 
 	if (r)
 		say_warning("slot %u could not be cleared: %s", attempt->slot, say_reason(r));
+	if (attempt->pointed && !attempt->swapped)
+		attempt_point_back(attempt);
 	if (code != EXIT_DONE || !attempt->recorded)
-		record(attempt, result_of(attempt, code));
+		attempt_record(attempt, result_of(attempt, code));
+	attempt_learn(attempt, code);
 	if (code == EXIT_DONE)
-		say_live(attempt);
+		attempt_say(attempt);
 }
 
 int attempt_run(struct attempt *attempt, const struct attempt_step *first)
 {
 	static const struct attempt_step steps[] = {
-		{ "look", step_look },	 { "stage", step_stage }, { "prove", step_prove },
-		{ "store", step_store }, { "swap", step_swap },
+		{ "look", attempt_look }, { "gates", attempt_gates }, { "stage", step_stage },
+		{ "prove", step_prove },  { "store", step_store },    { "swap", step_swap },
 	};
 	int code = live_lock(attempt->options, &attempt->lock);
 

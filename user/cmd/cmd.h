@@ -124,6 +124,8 @@ int cmd_diff(const struct options *options, int argc, char **argv);
 int cmd_attach(const struct options *options, int argc, char **argv);
 int cmd_detach(const struct options *options, int argc, char **argv);
 int cmd_apply(const struct options *options, int argc, char **argv);
+int cmd_plan(const struct options *options, int argc, char **argv);
+int cmd_confirm(const struct options *options, int argc, char **argv);
 int cmd_rollback(const struct options *options, int argc, char **argv);
 int cmd_verify(const struct options *options, int argc, char **argv);
 int cmd_history(const struct options *options, int argc, char **argv);

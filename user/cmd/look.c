@@ -85,7 +85,7 @@ void look_close(struct look *look)
 
 unsigned int look_judging(const struct look *look)
 {
-	return look->expired ? look->word.good : look->word.live;
+	return look->expired && !look->word.share ? look->word.good : look->word.live;
 }
 
 enum mode look_mode(const struct look *look, enum mode policy)

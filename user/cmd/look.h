@@ -15,7 +15,7 @@ struct look {
 	struct word word;
 	uint64_t lease_ns; /* CLOCK_MONOTONIC, 0: none */
 	bool break_glass;
-	bool expired; /* provisional, and the lease is over: last-known-good judges */
+	bool expired; /* a trial whose lease is over: what was kept before it judges */
 	struct slot_info slots[SLOTS];
 };
 
@@ -25,7 +25,7 @@ struct look {
 int look_open(const struct options *options, struct look *ret);
 void look_close(struct look *look);
 
-/* look_judging - the slot that judges now. */
+/* look_judging - the slot that judges now; in a canary, all but the candidate's sources. */
 unsigned int look_judging(const struct look *look);
 
 /* look_mode - what is effective: the more permissive of the operator's and of the policy's mode. */

@@ -47,15 +47,30 @@ const struct verb verbs[] = {
 	  "Generations and counters stay in the kernel; --purge removes those, too. What is on disk\n"
 	  "stays in any case. --gone clears what is left of interfaces that were deleted.",
 	  cmd_detach },
-	{ "apply", "POLICY|IMAGE",
-	  "check, stage, prove and swap in a policy, or change nothing\n\n"
-	  "With nothing attached this prepares what `attach` will run. The generation that was live\n"
-	  "becomes last-known-good.",
+	{ "plan", "[--force GATE]... [--expect LIST]... [--exit-code] POLICY|IMAGE",
+	  "what apply would do, without doing it\n\n"
+	  "Gates with their values, golden packets, what would be newly dropped of recent traffic,\n"
+	  "what changes, and the memory. Exit code 3 when it would be refused; with --exit-code 10\n"
+	  "when it would change anything.",
+	  cmd_plan },
+	{ "apply",
+	  "[--now] [--confirm TIME] [--force GATE]... [--expect LIST]... [--source NAME]\n"
+	  "              POLICY|IMAGE",
+	  "check, prove and try out a policy, then keep it; or change nothing\n\n"
+	  "A growing share of sources, then everybody, is judged by it on a lease while this command\n"
+	  "compares what is newly dropped; harm, or the end of this command, takes it back (exit 7).\n"
+	  "  --now           no canary, no soak: live at once, after all gates and proofs\n"
+	  "  --confirm TIME  taken back after TIME unless `stanch confirm` keeps it\n"
+	  "  --force GATE    let it pass that gate; then it is on a lease, even with --now\n"
+	  "  --expect LIST   what that list newly drops is wanted: an attack in progress\n"
+	  "  --source NAME   unattended: two failures in 30 minutes put NAME on hold",
 	  cmd_apply },
-	{ "rollback", "[GENERATION]",
+	{ "confirm", "", "keep what `apply --confirm` made live on a lease", cmd_confirm },
+	{ "rollback", "[[--force GATE]... GENERATION]",
 	  "back to last-known-good, or to an older generation\n\n"
-	  "Without a number: one store, for which nothing but the control word is needed. With one:\n"
-	  "its stored image is staged and proved again like a new one. Mode and kill bits stay.",
+	  "Without a number: one store, for which nothing but the control word is needed; a trial\n"
+	  "ends. With one: its stored image goes through gates and proofs like a new one, and is live\n"
+	  "at once. Mode and kill bits stay.",
 	  cmd_rollback },
 	{ "history", "[-n N|--number N] [--verify]",
 	  "show the audit log, newest first\n\n"

@@ -4,9 +4,12 @@
  * older generation, whose stored image goes through the same steps as a new one.
  */
 #include <errno.h>
+#include <string.h>
+#include <time.h>
 
 #include "cmd/args.h"
 #include "cmd/attempt.h"
+#include "store/store.h"
 
 /* What can be known about the generations that a store moves between. */
 struct move {
@@ -15,10 +18,21 @@ struct move {
 	bool known; /* the rest of the instance could be read */
 };
 
+/* In a canary what is given up is the candidate, and what is live was kept already. */
+static unsigned int from_slot(const struct word *word)
+{
+	return word->share ? word->candidate : word->live;
+}
+
+static unsigned int to_slot(const struct word *word)
+{
+	return word->share ? word->live : word->good;
+}
+
 static void name_generations(const struct instance *instance, struct move *move)
 {
-	move->known = !slot_read(instance, move->before.live, &move->from) &&
-		      !slot_read(instance, move->before.good, &move->to);
+	move->known = !slot_read(instance, from_slot(&move->before), &move->from) &&
+		      !slot_read(instance, to_slot(&move->before), &move->to);
 }
 
 /*
@@ -35,11 +49,11 @@ static int look(const struct options *options, struct move *move)
 		say_warning("the generations could not be looked at: %s", say_reason(r));
 		return EXIT_DONE;
 	}
-	r = slot_check(instance, move->before.good);
+	r = slot_check(instance, to_slot(&move->before));
 	if (r)
 		return say_error(options, EXIT_REFUSED,
 				 "refused: the last-known-good slot %u is %s; nothing was changed",
-				 move->before.good, r == -ENOENT ? "empty" : "damaged");
+				 to_slot(&move->before), r == -ENOENT ? "empty" : "damaged");
 	name_generations(instance, move);
 	return EXIT_DONE;
 }
@@ -65,7 +79,7 @@ static void record_move(const struct options *options, const struct move *move, 
 	live_record(options, json_pack("{ss,ss,so,so,si,si}", "event", "rollback", "result", result,
 				       "generation", generation_json(move, &move->to), "previous",
 				       generation_json(move, &move->from), "slot",
-				       move->before.good, "epoch", move->before.epoch));
+				       (int)to_slot(&move->before), "epoch", move->before.epoch));
 }
 
 static void say_move(const struct options *options, const struct move *move, bool moved)
@@ -82,7 +96,26 @@ static void say_move(const struct options *options, const struct move *move, boo
 			 (unsigned long long)move->from.generation,
 			 (unsigned long long)move->to.generation);
 	else
-		say_text("rolled back: slot %u -> %u\n", move->before.live, move->before.good);
+		say_text("rolled back: slot %u -> %u\n", from_slot(&move->before),
+			 to_slot(&move->before));
+}
+
+/* A restart must find the generation that was gone back to; the kernel has it already. */
+static void write_down(const struct options *options, const struct move *move)
+{
+	struct pointer pointer = { .generation = move->to.generation,
+				   .time_s = (uint64_t)time(NULL) };
+	int r;
+
+	if (!move->known)
+		return;
+	memcpy(pointer.digest, move->to.digest, sizeof(pointer.digest));
+	r = pointer_live_write(&options->places, &pointer);
+	if (!r)
+		r = pointer_keep(&options->places, &pointer);
+	if (r)
+		say_warning("after a restart of this machine another generation could judge: %s",
+			    say_reason(r));
 }
 
 static int to_last_known_good(const struct options *options)
@@ -113,6 +146,7 @@ static int to_last_known_good(const struct options *options)
 	say_move(options, &move, true);
 	fflush(stdout); /* the log may be slow */
 	record_move(options, &move, "applied");
+	write_down(options, &move);
 	return EXIT_DONE;
 }
 
@@ -135,15 +169,22 @@ static int load_stored(struct attempt *attempt)
 
 int cmd_rollback(const struct options *options, int argc, char **argv)
 {
-	static const struct args args = { .max = 1 };
 	static const struct attempt_step first = { "check", load_stored };
+	struct arg_values forced = { 0 };
+	const struct arg list[] = { { .name = "force", .values = &forced } };
+	const struct args args = { list, ARRAY_SIZE(list), 0, 1 };
 	auto_attempt struct attempt attempt = ATTEMPT(options, "rollback");
 	int at = args_parse(options, argc, argv, &args);
 
-	if (at < 0)
+	if (at < 0 || !attempt_force(&attempt, &forced))
 		return EXIT_USAGE;
+	if (at == argc && forced.count)
+		return args_wrong(options, argv[0],
+				  "--force is about the gates of an older generation");
 	if (at == argc)
 		return to_last_known_good(options);
+	attempt.wish.now = true; /* it has judged here before */
+	settings_default(&attempt.settings);
 	if (!args_number(options, "a generation", argv[at], UINT64_MAX, &attempt.generation))
 		return EXIT_USAGE;
 	return attempt_run(&attempt, &first);

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include "args.h"
 #include "live.h"
@@ -86,6 +87,31 @@ static void shout(struct status *status, const char *fmt, ...)
 	va_end(args);
 }
 
+static void shout_trial(struct status *status)
+{
+	const struct look *look = &status->look;
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	unsigned int left =
+		look->lease_ns > now ? (unsigned int)((look->lease_ns - now) / 1000000) : 0;
+
+	if (look->expired)
+		shout(status,
+		      "LEASE EXPIRED: what was kept before the trial judges; clear: %s rollback",
+		      status->tool);
+	else if (look->word.provisional && look->word.share)
+		shout(status,
+		      "CANARY: %u.%u %% of the sources are judged by generation %llu, for another "
+		      "%u ms unless renewed; end: %s rollback",
+		      look->word.share / 10, look->word.share % 10,
+		      (unsigned long long)look->slots[look->word.candidate].generation, left,
+		      status->tool);
+	else if (look->word.provisional)
+		shout(status,
+		      "PROVISIONAL: the live generation is on a lease, for another %u ms unless "
+		      "renewed; keep: %s confirm, end: %s rollback",
+		      left, status->tool, status->tool);
+}
+
 static void shout_word(struct status *status)
 {
 	const struct look *look = &status->look;
@@ -102,11 +128,7 @@ static void shout_word(struct status *status)
 	if (look->word.kills)
 		shout(status, "KILLED: %s; undo: %s unkill all", kills_text(look->word.kills, text),
 		      status->tool);
-	if (look->expired)
-		shout(status, "LEASE EXPIRED: last-known-good judges; clear: %s rollback",
-		      status->tool);
-	else if (look->word.provisional)
-		shout(status, "PROVISIONAL: the live generation is on a lease");
+	shout_trial(status);
 	if (status->image_error)
 		shout(status, "NO GENERATION that could judge in slot %u (%s): everything passes",
 		      look_judging(look), say_reason(status->image_error));

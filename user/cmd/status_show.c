@@ -85,6 +85,8 @@ void status_print(const struct options *options, const struct status *status)
 	say_text("%-10s  %s\n", "killed", kills_text(look->word.kills, text));
 	print_generation(status, "live", look->word.live);
 	print_generation(status, "last good", look->word.good);
+	if (look->word.share)
+		print_generation(status, "candidate", look->word.candidate);
 	print_attachments(status);
 	print_counts(&status->sums);
 	for (i = 0; i < status->shout_count; i++)
@@ -149,8 +151,9 @@ static json_t *mode_json(const struct status *status)
 
 static json_t *lease_json(const struct look *look)
 {
-	return json_pack("{sb, so, sb}", "provisional", look->word.provisional, "deadline_ns",
-			 json_u64(look->lease_ns), "expired", look->expired);
+	return json_pack("{sb, so, sb, si}", "provisional", look->word.provisional, "deadline_ns",
+			 json_u64(look->lease_ns), "expired", look->expired, "share_permille",
+			 (int)look->word.share);
 }
 
 static json_t *shouts_json(const struct status *status)
@@ -173,6 +176,10 @@ json_t *status_json(const struct options *options, const struct status *status)
 			  (int)look->word.epoch, "live", generation_json(status, look->word.live),
 			  "last_known_good", generation_json(status, look->word.good), "lease",
 			  lease_json(look), "interfaces", attachments_json(status));
+
+	json_object_set_new(ret, "candidate",
+			    look->word.share ? generation_json(status, look->word.candidate)
+					     : json_null());
 
 	json_object_set_new(ret, "counters", packets_json(&status->sums));
 	json_object_set_new(ret, "events",

@@ -27,7 +27,8 @@ static int search_record(void *context, json_t *record)
 		return 0;
 	if (!strcmp(result, "applied"))
 		snprintf(search->digest, sizeof(search->digest), "%s", digest);
-	else if (!strcmp(result, "conflict")) /* it lost the race after all */
+	else if (strcmp(result,
+			"unchanged")) /* it came to nothing after all, or is only on trial */
 		*search->digest = '\0';
 	return 0;
 }
