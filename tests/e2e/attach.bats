@@ -103,7 +103,7 @@ on_server() { stanch --netns "$SERVER" "$@"; }
 		lists: [{name: bad, action: drop, entries: [$BAD_V4]}]
 	END
 	on_server attach eth0
-	stanch apply "$DIR/drop.yaml"
+	stanch apply --now "$DIR/drop.yaml"
 	run ! answers "$BAD_V4"
 	before=$(everything | grep -v "^\./\(link\|mark\)-")
 	[ "$before" != "$(everything)" ] # the pins of the attachment

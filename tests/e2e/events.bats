@@ -17,7 +17,7 @@ setup() {
 		  - {name: grey, action: flag, entries: [$GREY_V4]}
 	END
 	stanch -q --netns "$SERVER" attach eth0
-	stanch -q apply "$DIR/main.yaml"
+	stanch -q apply --now "$DIR/main.yaml"
 }
 
 teardown() {
@@ -102,7 +102,7 @@ pings() {
 @test "names are those of the generation that judged" {
 	sed 's/abusers/others/' "$DIR/main.yaml" >"$DIR/second.yaml"
 	pings "$BAD_V4"
-	stanch apply "$DIR/second.yaml"
+	stanch apply --now "$DIR/second.yaml"
 	pings "$BAD_V4"
 	run -0 --separate-stderr stanch -j events --count 4 --timeout 10
 	[ "$(jq -rs '[.[] | select(.end | not) | .detail + .generation] | join(" ")' <<<"$output")" = \

@@ -41,7 +41,7 @@ operator() { "${OPERATOR[@]}" timeout 60 "$DIR/stanch" "$@"; }
 operator_in_server() { in_server "${OPERATOR[@]}" timeout 60 "$DIR/stanch" "$@"; }
 
 @test "without privileges everything that acts exits 4 and changes nothing" {
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	before=$(everything)
 	records=$(audit length)
 	for verb in "apply $DIR/main.yaml" "attach lo" "detach --all" rollback "rollback 1" verify \
@@ -69,7 +69,7 @@ operator_in_server() { in_server "${OPERATOR[@]}" timeout 60 "$DIR/stanch" "$@";
 @test "without a bpffs and without the right to mount one the message says so" {
 	install -d -o nobody -g nogroup "$DIR/own" "$DIR/own/state" "$DIR/own/run" "$DIR/own/bpf"
 	places_in "$DIR/own" "$DIR/own/bpf"
-	run -4 --separate-stderr operator apply "$DIR/main.yaml"
+	run -4 --separate-stderr operator apply --now "$DIR/main.yaml"
 	[[ $stderr == *bpffs* || $stderr == *mount* ]]
 	[ -z "$(ls "$DIR/own/bpf")" ]
 }
@@ -83,7 +83,7 @@ operator_in_server() { in_server "${OPERATOR[@]}" timeout 60 "$DIR/stanch" "$@";
 	places_in "$DIR/own" "$STANCH_BPF_DIR"
 	sed -i "s/203.0.113.0\\/24/$BAD_V4/" "$DIR/main.yaml"
 	run -0 operator_in_server attach eth0
-	run -0 operator apply "$DIR/main.yaml"
+	run -0 operator apply --now "$DIR/main.yaml"
 	run ! answers "$BAD_V4"
 	answers "$GOOD_V4"
 	run -0 operator verify
@@ -114,7 +114,7 @@ of_group() { chgrp -R "$1" "$STANCH_STATE_DIR" "$STANCH_BPF_DIR" 2>/dev/null || 
 
 @test "members of the group observe; folders older than the group are found, and mended as advised" {
 	command -v groupadd >/dev/null || skip "needs groupadd"
-	stanch -q apply "$DIR/main.yaml"
+	stanch -q apply --now "$DIR/main.yaml"
 	if ! getent group stanch >/dev/null; then
 		groupadd --system stanch
 		GROUP_MADE=yes
@@ -127,7 +127,7 @@ of_group() { chgrp -R "$1" "$STANCH_STATE_DIR" "$STANCH_BPF_DIR" 2>/dev/null || 
 		eval "$remedy" 2>/dev/null || true # the kernel's own files in a bpffs stay as they are
 	done < <(json '.checks[] | select(.subject == "group").remedy')
 	sed -i s/203.0.113/198.51.100/ "$DIR/main.yaml"
-	stanch -q apply "$DIR/main.yaml"
+	stanch -q apply --now "$DIR/main.yaml"
 	for verb in status "stats --by list" capacity history verify "events --timeout 0" mode; do
 		# shellcheck disable=SC2086 # words are meant to split
 		run -0 member $verb

@@ -28,7 +28,7 @@ teardown() {
 same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 
 @test "eight sources: two dropped, one allowed inside a dropped prefix, one flagged, the rest pass" {
-	stanch apply "$DIR/eight.yaml"
+	stanch apply --now "$DIR/eight.yaml"
 	run -0 --separate-stderr stanch replay -j "$DIR/eight.pcap"
 	same eight.jsonl
 	[ "$(json -s >/dev/null; jq -rs '[.[0:8][] | .verdict] | join(" ")' <<<"$output")" = \
@@ -36,7 +36,7 @@ same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 }
 
 @test "people get a table and a summary" {
-	stanch apply "$DIR/eight.yaml"
+	stanch apply --now "$DIR/eight.yaml"
 	run -0 --separate-stderr stanch replay "$DIR/eight.pcap"
 	same eight.txt
 	[ -z "$stderr" ]
@@ -54,7 +54,7 @@ same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 	source=${STANCH_DATA:-/nonexistent}/pcap/tools-syn-ch.pcap
 	[ -r "$source" ] || skip "needs STANCH_DATA with pcap/tools-syn-ch.pcap"
 	"$CAPTURES" rewrite "$source" "$DIR/rewritten.pcap"
-	stanch apply "$DIR/eight.yaml"
+	stanch apply --now "$DIR/eight.yaml"
 	run -0 --separate-stderr stanch replay -j "$DIR/rewritten.pcap"
 	same tools-syn-ch.jsonl
 	[ "$(wc -l <<<"$output")" = 104 ]
@@ -134,12 +134,12 @@ same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 }
 
 @test "older generations judge, too" {
-	stanch apply "$DIR/eight.yaml"
+	stanch apply --now "$DIR/eight.yaml"
 	policy open <<-'END'
 		version: 1
 		mode: enforce
 	END
-	stanch apply "$DIR/open.yaml"
+	stanch apply --now "$DIR/open.yaml"
 	run -0 --separate-stderr stanch -j replay --generation 1 "$DIR/eight.pcap"
 	same eight.jsonl
 	run -0 --separate-stderr stanch -j replay "$DIR/eight.pcap"
@@ -148,7 +148,7 @@ same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 }
 
 @test "live state is not touched" {
-	stanch apply "$DIR/eight.yaml"
+	stanch apply --now "$DIR/eight.yaml"
 	before=$(everything; bpftool -j map dump pinned "$PINS/counters" | sha256sum)
 	stanch -j replay "$DIR/eight.pcap" >/dev/null
 	[ "$(everything; bpftool -j map dump pinned "$PINS/counters" | sha256sum)" = "$before" ]
@@ -156,7 +156,7 @@ same() { diff -u "$GOLDEN/$1" <(printf '%s\n' "$output"); }
 
 @test "a hundred thousand packets take seconds" {
 	"$CAPTURES" many 100000 "$DIR/many.pcap"
-	stanch apply "$DIR/eight.yaml"
+	stanch apply --now "$DIR/eight.yaml"
 	SECONDS=0
 	run -0 --separate-stderr bash -c "'$STANCH' -j replay '$DIR/many.pcap' | tail -n 1"
 	[ "$(json .n)" = 100000 ]

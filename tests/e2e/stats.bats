@@ -17,7 +17,7 @@ setup() {
 		  - {name: abusers, action: drop, entries: [$BAD_V4]}
 		  - {name: friends, action: allow, entries: [$ALLOWED_V4]}
 	END
-	stanch -q apply "$DIR/p.yaml" >/dev/null
+	stanch -q apply --now "$DIR/p.yaml" >/dev/null
 	stanch -q --netns "$SERVER" attach eth0
 }
 
@@ -60,7 +60,7 @@ total() { jq '[.rows[].packets | tonumber] | add'; }
 			cat "$DIR/p.yaml"
 			echo "protect: {ports: [$round]}"
 		} | policy "p$round"
-		stanch -q apply "$DIR/p$round.yaml" >/dev/null
+		stanch -q apply --now "$DIR/p$round.yaml" >/dev/null
 		send "$BAD_V4" 2
 		[ "$(of_list abusers)" = $((3 + 2 * round)) ]
 	done

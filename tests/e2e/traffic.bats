@@ -34,7 +34,7 @@ write_policy() {
 hits() { stanch -j stats --by list | jq -r --arg n "$1" '.rows[] | select(.name == $n).packets'; }
 
 @test "a drop list drops, IPv4 and IPv6, and nothing else" {
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	run ! answers "$BAD_V4"
 	run ! answers "$BAD_V6"
 	answers "$GOOD_V4"
@@ -43,7 +43,7 @@ hits() { stanch -j stats --by list | jq -r --arg n "$1" '.rows[] | select(.name 
 }
 
 @test "an allowed source inside a dropped prefix passes" {
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	answers "$ALLOWED_V4"
 	[ "$(hits crawlers)" = 2 ]
 	[ "$(hits abusers)" = 0 ]
@@ -68,7 +68,7 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 
 @test "a flagged packet passes with a mark that nftables sees" {
 	command -v nft >/dev/null || skip "needs nft"
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	mark_counter
 	answers "$GREY_V4"
 	[ "$(marked marked)" = 2 ]
@@ -81,7 +81,7 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 
 @test "a killed flag stage leaves no mark" {
 	command -v nft >/dev/null || skip "needs nft"
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	stanch kill flag
 	mark_counter
 	answers "$GREY_V4"
@@ -93,7 +93,7 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 
 @test "a policy in monitor mode counts and passes" {
 	write_policy monitor
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	answers "$BAD_V4"
 	[ "$(hits abusers)" = 2 ]
 	run -0 --separate-stderr stanch -j stats --by reason
@@ -101,7 +101,7 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 }
 
 @test "the operator's mode overrules a policy that enforces" {
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	run ! answers "$BAD_V4"
 	stanch mode monitor
 	answers "$BAD_V4"
@@ -118,8 +118,8 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 		protect: {ports: [22]}
 		lists: [{name: all, action: drop, entries: [0.0.0.0/0, "::/0"]}]
 	END
-	stanch apply "$DIR/main.yaml"
-	stanch apply "$DIR/wall.yaml"
+	stanch apply --now "$DIR/main.yaml"
+	stanch apply --now "$DIR/wall.yaml"
 	run ! answers "$GOOD_V4"
 	[ "$(stanch -j explain --src "$GOOD_V4" --dport 22 | jq -r .reason)" = protect_port ]
 	stanch kill drop
@@ -137,14 +137,14 @@ marked() { in_server nft -j list counter inet seen "$1" | jq '.nftables[] | sele
 		mode: enforce
 		lists: [{name: all, action: drop, entries: [0.0.0.0/0, "::/0"]}]
 	END
-	stanch apply "$DIR/wall.yaml"
+	stanch apply --now "$DIR/wall.yaml"
 	in_client ip neigh flush dev eth0
 	in_client ping -q -c 1 -W 0.3 "$SERVER_V4" >/dev/null 2>&1 || true
 	in_client ip neigh show "$SERVER_V4" dev eth0 | grep -q lladdr
 }
 
 @test "the counters see every packet that the interface saw" {
-	stanch apply "$DIR/main.yaml"
+	stanch apply --now "$DIR/main.yaml"
 	before=$(stanch -j stats | jq '[.rows[].packets | tonumber] | add')
 	in_client ping -q -f -c 500 -W 1 -I "$GOOD_V4" "$SERVER_V4" >/dev/null
 	in_client ping -q -f -c 100 -W 1 -I "$BAD_V4" "$SERVER_V4" >/dev/null || true

@@ -64,7 +64,7 @@ good_policy() {
 		lists: [{name: bad, action: drop, file: bad.list}]
 	END
 	stanch -q --netns "$SERVER" attach eth0
-	stanch -q apply "$DIR/good.yaml"
+	stanch -q apply --now "$DIR/good.yaml"
 }
 
 # lists_policy N - $DIR/lists.yaml, with N lists.
@@ -180,7 +180,7 @@ refused() {
 	local file=$1 text records
 	shift
 	records=$(audit length)
-	run -3 --separate-stderr stanch apply "$file"
+	run -3 --separate-stderr stanch apply --now "$file"
 	for text in "$@"; do
 		[[ "$stderr" == *"$text"* ]] || { echo "does not say: $text"; echo "$stderr"; return 1; }
 	done

@@ -23,7 +23,7 @@ turns_policies() {
 apply() { # POLICY: quiet, unless it fails
 	local code
 
-	stanch -q apply "$TOWN_TMP/$1.yaml" >"$TOWN_TMP/apply" 2>&1 && return
+	stanch -q apply --now "$TOWN_TMP/$1.yaml" >"$TOWN_TMP/apply" 2>&1 && return
 	code=$?
 	sed 's/^/      | /' "$TOWN_TMP/apply"
 	return "$code"

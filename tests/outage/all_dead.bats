@@ -24,7 +24,7 @@ setup() {
 		  - {name: bad, action: drop, entries: [$BAD_V4, $GOOD_V4]}
 	END
 	in_server "$STANCH" -q attach eth0 >/dev/null
-	stanch -q apply "$DIR/bad.yaml" >/dev/null
+	stanch -q apply --now "$DIR/bad.yaml" >/dev/null
 }
 
 teardown() {
@@ -83,7 +83,7 @@ leave_only_pins() { # NAME...
 	# not through functions: the processes themselves are to be killed
 	nsenter --net="/run/netns/$SERVER" "$STANCH" events >/dev/null 2>&1 3>&- &
 	observer=$!
-	nsenter --net="/run/netns/$SERVER" "$STANCH" -q apply "$DIR/worse.yaml" >/dev/null 2>&1 3>&- &
+	nsenter --net="/run/netns/$SERVER" "$STANCH" -q apply --now "$DIR/worse.yaml" >/dev/null 2>&1 3>&- &
 	applier=$!
 	sleep 0.1
 	[ "$(tr '\0' ' ' <"/proc/$observer/cmdline")" = "$STANCH events " ]
@@ -91,7 +91,7 @@ leave_only_pins() { # NAME...
 	wait "$observer" "$applier" || true
 	[ ! -e "/proc/$observer" ]
 	dropped "$BAD_V4"
-	stanch -q apply "$DIR/bad.yaml" >/dev/null
+	stanch -q apply --now "$DIR/bad.yaml" >/dev/null
 	filters
 }
 
@@ -113,7 +113,7 @@ leave_only_pins() { # NAME...
 }
 
 @test "rollback works within 100 ms without any state on disk" {
-	stanch -q apply "$DIR/worse.yaml" >/dev/null
+	stanch -q apply --now "$DIR/worse.yaml" >/dev/null
 	dropped "$GOOD_V4"
 	rm -rf "$STANCH_STATE_DIR"
 	within_100ms -q rollback
@@ -123,7 +123,7 @@ leave_only_pins() { # NAME...
 @test "bpftool alone pulls the switch, and no swap puts it back" {
 	bpftool map update pinned "$PINS/control" key 2 0 0 0 value 1 0 0 0 0 0 0 0
 	is_open
-	stanch -q apply "$DIR/worse.yaml" >/dev/null
+	stanch -q apply --now "$DIR/worse.yaml" >/dev/null
 	is_open
 	bpftool map update pinned "$PINS/control" key 2 0 0 0 value 0 0 0 0 0 0 0 0
 	dropped "$GOOD_V4"

@@ -109,10 +109,10 @@ feature() {
 at_the_limit() {
 	rows_of 1 999999 >"$DIR/many.list"
 	echo "$FLOW_B" >>"$DIR/many.list"
-	stanch -q apply "$DIR/many.yaml"
+	stanch -q apply --now "$DIR/many.yaml"
 	[ "$(audit '.[-1].counts.prefixes')" = 1000000 ]
 	lists_policy 4096
-	stanch -q apply "$DIR/lists.yaml"
+	stanch -q apply --now "$DIR/lists.yaml"
 	[ "$(audit '.[-1].counts.lists')" = 4096 ]
 	run -0 stanch verify
 	# what stands at the end of a row is what stood before it
@@ -142,7 +142,7 @@ strace_reason() {
 
 # created POLICY - kernel objects that an apply of it makes.
 created() {
-	strace -f -qq -o "$DIR/calls" -e trace=bpf timeout 120 "$STANCH" -q apply "$1" \
+	strace -f -qq -o "$DIR/calls" -e trace=bpf timeout 120 "$STANCH" -q apply --now "$1" \
 		>/dev/null 2>&1 || true
 	grep -cE 'BPF_(MAP_CREATE|PROG_LOAD|BTF_LOAD|LINK_CREATE|OBJ_PIN)' "$DIR/calls" || true
 }
@@ -188,7 +188,7 @@ emptied() {
 	good_policy
 	list_policy empty "allow_empty: true"
 	: >"$DIR/empty.list"
-	stanch -q apply "$DIR/empty.yaml"
+	stanch -q apply --now "$DIR/empty.yaml"
 	flows_start
 	flows_stop
 	[ "$(lost_p)" = 0 ]
@@ -244,7 +244,7 @@ other_instance() {
 	good_policy
 	row F35 other_image
 	image_set "$DIR/same.img" 8 1
-	run -0 stanch apply "$DIR/same.img"
+	run -0 stanch apply --now "$DIR/same.img"
 	[[ "$output" == *unchanged* ]]
 }
 
@@ -255,7 +255,7 @@ other_instance() {
 	row F35 other_program
 	row F35 other_instance
 	# control: neither was refused for what it says itself
-	run -0 stanch apply "$DIR/next.yaml"
+	run -0 stanch apply --now "$DIR/next.yaml"
 }
 
 # hostile FILE - refused in bounded time and memory, by words and not by a signal.

@@ -21,7 +21,7 @@ teardown() {
 	mv "$DIR/twice" "$DIR/bad.list"
 	flows_start
 	stanch -q --netns "$SERVER" detach eth0
-	run -3 stanch -q apply "$DIR/good.yaml"
+	run -3 stanch -q apply --now "$DIR/good.yaml"
 	stanch -q --netns "$SERVER" attach eth0
 	flows_stop
 	[ "$(leaked)" -gt 0 ]
@@ -36,7 +36,7 @@ teardown() {
 		lists: [{name: all, action: drop, entries: [0.0.0.0/0]}]
 	END
 	flows_start
-	stanch -q apply "$DIR/wall.yaml"
+	stanch -q apply --now "$DIR/wall.yaml"
 	sleep 0.3
 	stanch -q rollback
 	flows_stop

@@ -19,8 +19,8 @@ setup() {
 			lists: [{name: $name, action: drop, entries: [203.0.113.0/24]}]
 		END
 	done
-	stanch -q apply "$DIR/first.yaml" >/dev/null
-	stanch -q apply "$DIR/second.yaml" >/dev/null
+	stanch -q apply --now "$DIR/first.yaml" >/dev/null
+	stanch -q apply --now "$DIR/second.yaml" >/dev/null
 	slow_pid=
 }
 
@@ -35,7 +35,7 @@ judging() { stanch -j explain --src 203.0.113.9 | jq -r '.detail + " " + .genera
 # slow_apply CALL DO - apply `slow` in the background and return when it stands at that call.
 slow_apply() {
 	local _
-	SHIM_LOG=$DIR/calls shim_exec "$1" 1 "$2" "$STANCH" -q apply "$DIR/slow.yaml" \
+	SHIM_LOG=$DIR/calls shim_exec "$1" 1 "$2" "$STANCH" -q apply --now "$DIR/slow.yaml" \
 		>"$DIR/slow.out" 2>&1 </dev/null 3>&- &
 	slow_pid=$!
 	for _ in $(seq 400); do
@@ -61,7 +61,7 @@ check_log() {
 
 @test "with the lock: the one that waits comes second, and the newest is live" {
 	slow_apply fsync:images SLEEP:5000
-	run -0 stanch -q apply "$DIR/fast.yaml"
+	run -0 stanch -q apply --now "$DIR/fast.yaml"
 	slow_result
 	[ "$code" = 0 ]
 	[ "$(judging)" = "fast 4" ]
@@ -76,7 +76,7 @@ check_log() {
 	shim_wait_stopped "$slow_pid"
 	local before
 	before=$(snapshot)
-	run -6 stanch apply "$DIR/fast.yaml"
+	run -6 stanch apply --now "$DIR/fast.yaml"
 	[[ $output == *"process $slow_pid"* ]]
 	[ "$(snapshot)" = "$before" ]
 	[ "$(judging)" = "second 2" ]
@@ -127,7 +127,7 @@ lose_to_rollback() {
 	shim_exec bpf:OBJ_GET 2 STOP "$STANCH" rollback >"$DIR/slow.out" 2>&1 </dev/null 3>&- &
 	slow_pid=$!
 	shim_wait_stopped "$slow_pid"
-	run -0 stanch -q apply "$DIR/fast.yaml"
+	run -0 stanch -q apply --now "$DIR/fast.yaml"
 	kill -CONT "$slow_pid"
 	slow_result
 	[ "$code" = 0 ]
@@ -140,7 +140,7 @@ lose_to_rollback() {
 lose_to_apply() {
 	slow_apply "$1" SLEEP:5000
 	rm "$STANCH_RUN_DIR/default.lock"
-	run -0 stanch -q apply "$DIR/fast.yaml"
+	run -0 stanch -q apply --now "$DIR/fast.yaml"
 	kill -0 "$slow_pid" # still asleep
 	local before after
 	before=$(snapshot)
@@ -179,7 +179,7 @@ naive_apply() {
 	naive_apply 5 3>&- &
 	slow_pid=$!
 	sleep 0.5
-	run -0 stanch -q apply "$DIR/fast.yaml"
+	run -0 stanch -q apply --now "$DIR/fast.yaml"
 	[ "$(judging)" = "fast 3" ]
 	wait "$slow_pid"
 	slow_pid=

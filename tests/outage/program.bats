@@ -37,7 +37,7 @@ past_the_loaded() {
 	row F07 past_the_loaded
 	# control: as many as it holds are taken
 	lists_policy 64
-	run -0 stanch apply "$DIR/lists.yaml"
+	run -0 stanch apply --now "$DIR/lists.yaml"
 }
 
 # hollow BYTE|random - an image whose header lines 0 and 2 are good and the rest is not; its digest
@@ -77,7 +77,7 @@ hollow_images() {
 	row F10 hollow_images
 	# control: the digest is right, and the bytes alone were refused
 	image_set "$DIR/good.img" 8 1
-	run -0 stanch apply "$DIR/good.img"
+	run -0 stanch apply --now "$DIR/good.img"
 	[[ "$output" == *unchanged* ]]
 }
 

@@ -71,7 +71,7 @@ wrk_start() { # SECONDS
 	before=$(stanch -j status | jq -c '.live')
 	wrk_start 3
 	for _ in 1 2 3 4 5; do
-		run stanch apply "$DIR/doubled.yaml"
+		run stanch apply --now "$DIR/doubled.yaml"
 		[ "$status" -eq 3 ]
 	done
 	wait "${town_jobs[-1]}"

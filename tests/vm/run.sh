@@ -46,7 +46,7 @@ apply() { # LISTS
 		mark: {mask: 0xff000000, value: 0x5b000000}
 		lists: [$1]
 	END
-	stanch apply policy.yaml
+	stanch apply --now policy.yaml
 }
 
 wire() {
