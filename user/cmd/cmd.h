@@ -114,6 +114,9 @@ int source_load(const struct options *options, const char *path, const struct li
  */
 int source_read(const char *path, const struct limits *limits, struct source *ret,
 		struct diag *diag);
+/* source_policy - a policy's rows with their places; an image is refused. Errors as source_read(). */
+int source_policy(const char *path, const struct limits *limits, struct policy *ret,
+		  struct diag *diag);
 /* source_say_notes - as progress, line by line. */
 void source_say_notes(const struct options *options, const struct source *source);
 
@@ -138,6 +141,7 @@ int cmd_capacity(const struct options *options, int argc, char **argv);
 int cmd_events(const struct options *options, int argc, char **argv);
 int cmd_explain(const struct options *options, int argc, char **argv);
 int cmd_replay(const struct options *options, int argc, char **argv);
+int cmd_bisect(const struct options *options, int argc, char **argv);
 int cmd_doctor(const struct options *options, int argc, char **argv);
 int cmd_selftest(const struct options *options, int argc, char **argv);
 int cmd_version(const struct options *options, int argc, char **argv);

@@ -98,6 +98,12 @@ const struct verb verbs[] = {
 	  "that was cut when it was captured is filled up with zeroes; where its headers were cut it\n"
 	  "is not judged. A `?` behind a verdict says that it would not be enforced.",
 	  cmd_replay },
+	{ "bisect", "POLICY [--rows N]",
+	  "which row of a policy would drop recent traffic?\n\n"
+	  "Halves its drop rows over the packets that the program sampled, until one row is left: it\n"
+	  "is named with file, line, list and the share of packets that it newly drops. N such rows,\n"
+	  "one after the other, with --rows. Nothing is staged, nothing is enforced.",
+	  cmd_bisect },
 	{ "selftest", "",
 	  "does this kernel judge as it must?\n\n"
 	  "The conformance table, and golden packets of what is live. -v lists every packet.",

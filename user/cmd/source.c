@@ -93,12 +93,18 @@ static int note_merged(const struct policy *policy, struct source *source)
 	return err;
 }
 
-static int read_policy(struct reading *reading, struct source *source)
+static int parse(const struct reading *reading, struct policy *ret)
 {
 	struct policy_source files = { read_list, (void *)reading->path };
-	auto_policy struct policy policy = { 0 };
 	struct named_text text = content_of(reading);
-	int err = policy_parse(&text, &files, reading->limits, &policy, reading->diag);
+
+	return policy_parse(&text, &files, reading->limits, ret, reading->diag);
+}
+
+static int read_policy(struct reading *reading, struct source *source)
+{
+	auto_policy struct policy policy = { 0 };
+	int err = parse(reading, &policy);
 
 	if (!err)
 		err = note_merged(&policy, source);
@@ -143,6 +149,23 @@ int source_read(const char *path, const struct limits *limits, struct source *re
 	*ret = source;
 	source = (struct source){ 0 };
 	return 0;
+}
+
+int source_policy(const char *path, const struct limits *limits, struct policy *ret,
+		  struct diag *diag)
+{
+	cleanup(reading_free) struct reading reading = {
+		.path = path, .limits = limits, .diag = diag
+	};
+	const struct diag_place place = { .file = path };
+	int err = read_content(&reading);
+
+	if (err)
+		return err;
+	if (!is_image(&reading.content))
+		return parse(&reading, ret);
+	diag_add(diag, &place, "not_a_policy", "an image has no rows to name: give its policy");
+	return -EINVAL;
 }
 
 void source_say_notes(const struct options *options, const struct source *source)
