@@ -310,6 +310,8 @@ int cmd_bisect(const struct options *options, int argc, char **argv)
 		return EXIT_USAGE;
 	if (rows && !args_number(options, "--rows", rows, ROWS_MOST, &hunt.wanted))
 		return EXIT_USAGE;
+	if (!hunt.wanted)
+		return args_wrong(options, "bisect", "--rows 0 finds none");
 	hunt.path = argv[at];
 	hunt.found = json_array();
 	return hunt_rows(&hunt);
