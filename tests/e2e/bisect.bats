@@ -19,7 +19,7 @@ setup() {
 		  - {name: bad, action: drop, entries: [203.0.113.0/24]}
 	END
 	stanch -q --netns "$SERVER" attach eth0
-	stanch -q apply --now "$DIR/live.yaml"
+	stanch -q apply "$DIR/live.yaml"
 }
 
 teardown() {
@@ -53,7 +53,7 @@ wrong_policy() {
 
 @test "without recent traffic there is nothing to judge by, and the exit code is 1" {
 	wrong_policy
-	stanch -q --instance idle apply --now "$DIR/live.yaml"
+	stanch -q --instance idle apply "$DIR/live.yaml"
 	run -1 --separate-stderr stanch --instance idle bisect "$DIR/wrong.yaml"
 	[[ "$stderr" == *"no recent traffic"* ]]
 	[ -z "$output" ]
