@@ -154,9 +154,9 @@ int source_read(const char *path, const struct limits *limits, struct source *re
 int source_policy(const char *path, const struct limits *limits, struct policy *ret,
 		  struct diag *diag)
 {
-	cleanup(reading_free) struct reading reading = {
-		.path = path, .limits = limits, .diag = diag
-	};
+	cleanup(reading_free) struct reading reading = { .path = path,
+							 .limits = limits,
+							 .diag = diag };
 	const struct diag_place place = { .file = path };
 	int err = read_content(&reading);
 
