@@ -134,7 +134,7 @@ verdict() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.detail // "
 	skip_for "$(netns_reason)"
 	netns_make
 	stanch --netns "$SERVER" attach eth0
-	stanch apply "$DIR/one.yaml"
+	stanch apply --now "$DIR/one.yaml"
 	# two policies that agree about the good source and not about another
 	policy other <<-END
 		version: 1
@@ -147,8 +147,8 @@ verdict() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.detail // "
 	bad=$!
 	swaps=0
 	while kill -0 $good 2>/dev/null; do
-		stanch -q apply "$DIR/other.yaml" >/dev/null
-		stanch -q apply "$DIR/one.yaml" >/dev/null
+		stanch -q apply --now "$DIR/other.yaml" >/dev/null
+		stanch -q apply --now "$DIR/one.yaml" >/dev/null
 		swaps=$((swaps + 2))
 	done
 	wait $good
@@ -160,7 +160,7 @@ verdict() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.detail // "
 }
 
 @test "apply says how many duplicates it merged, in its record, too" {
-	{ seq -f '192.0.2.%g' 1 100; seq -f '192.0.2.%g' 7 9; } >"$DIR/list"
+	{ seq -f '203.0.113.%g' 1 100; seq -f '203.0.113.%g' 7 9; } >"$DIR/list"
 	policy p <<-'END'
 		version: 1
 		lists:
@@ -171,6 +171,6 @@ verdict() { stanch -j explain --src "$1" | jq -r '.verdict + " " + (.detail // "
 	[ "$(json '"\(.merged) of \(.counts.prefixes)"')" = "3 of 100" ]
 	[ "$(audit '.[-1].merged')" = 3 ]
 	policy q <<<"version: 1"
-	stanch -q apply "$DIR/q.yaml"
+	stanch -q apply --force shrinkage "$DIR/q.yaml"
 	[ "$(audit '.[-1].merged')" = 0 ]
 }

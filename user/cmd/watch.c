@@ -99,17 +99,17 @@ static void watch_free(struct watch *watch)
 	traffic_free(&watch->lately);
 }
 
-static bool somebody_confirms(const struct attempt *attempt)
-{
-	return attempt->wish.confirm_ms || (attempt->wish.now && attempt->wish.forced);
-}
-
 static bool forced_anything(const struct attempt *attempt)
 {
 	for (unsigned int i = 0; i < GATES; i++)
 		if (attempt->gates[i].forced)
 			return true;
 	return false;
+}
+
+static bool somebody_confirms(const struct attempt *attempt)
+{
+	return attempt->wish.confirm_ms || (attempt->wish.now && forced_anything(attempt));
 }
 
 static bool anything_attached(const struct attempt *attempt)
@@ -127,19 +127,21 @@ static bool anything_attached(const struct attempt *attempt)
 
 bool watch_needed(const struct attempt *attempt)
 {
-	if (attempt->wish.confirm_ms || forced_anything(attempt))
+	if (attempt->wish.confirm_ms)
 		return true;
-	if (attempt->wish.now)
-		return false;
 	if (!anything_attached(attempt)) {
-		say_progress(attempt->options, "nothing is attached: there is nobody to try it on");
+		if (!attempt->wish.now)
+			say_progress(attempt->options,
+				     "nothing is attached: there is nobody to try it on");
 		return false;
 	}
+	if (forced_anything(attempt))
+		return true;
 	if (attempt->before.mode == MODE_BYPASS || attempt->before.mode >= MODES) {
 		say_progress(attempt->options, "nothing is judged in mode bypass: no trial");
 		return false;
 	}
-	return true;
+	return !attempt->wish.now;
 }
 
 /* ---- evidence ---- */
