@@ -122,9 +122,9 @@ struct {
 /* When the next packet of one kind is sampled on one CPU. */
 struct sampler {
 	__u32 left; /* packets before it */
-	__u32 interval; /* packets from the last sample to it */
+	__u32 interval; /* packets from one sample to the next, on average */
 	__u32 taken; /* samples in this window */
-	__u32 reserved;
+	__u32 gap; /* packets from the last sample to it */
 	__u64 window_ns; /* when the window began */
 	__u64 last_ns; /* when the last sample was taken, coarse */
 	__u64 reserved2[4];

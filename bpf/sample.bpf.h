@@ -90,6 +90,17 @@ static __always_inline void sample_restart(struct sampler *m, __u64 counted, __u
 }
 
 /*
+ * Packets to the next sample: @interval on average. Sources that take turns would else be seen
+ * always or never, and who sends could tell which packets are looked at.
+ */
+static __always_inline __u32 sample_gap(__u32 interval)
+{
+	__u32 spread = 2 * interval - 1;
+
+	return 1 + bpf_get_prandom_u32() % (spread ? spread : 1);
+}
+
+/*
  * The countdown is at @left. Is this packet taken? Then the next countdown begins, and what it
  * stands for is returned; else 0.
  */
@@ -100,14 +111,17 @@ static __always_inline __u32 sample_now(struct sampler *m, const struct passage 
 
 	if (!m->interval)
 		m->interval = 1; /* the first packet of all */
-	counted = left < m->interval ? m->interval - left : m->interval;
-	if (counted == m->interval)
+	counted = left < m->gap ? m->gap - left : m->gap;
+	if (counted == m->gap) {
+		counted = m->interval;
 		sample_adapt(m, sample_spacing(s));
-	else if (now - m->last_ns > SAMPLE_SILENCE_NS)
+	} else if (now - m->last_ns > SAMPLE_SILENCE_NS) {
 		sample_restart(m, counted, sample_spacing(s), now);
-	else
+	} else {
 		return 0;
-	m->left = m->interval - 1;
+	}
+	m->gap = sample_gap(m->interval);
+	m->left = m->gap - 1;
 	m->last_ns = now;
 	return counted;
 }

@@ -4,6 +4,7 @@
  * within bounds, and no disagreement stays unseen (F38).
  */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -216,6 +217,59 @@ static void samples_cut_inside_their_headers_are_counted_and_not_judged(void **s
 	assert_int_equal(r->recent.samples, 70);
 }
 
+/* ---- how samples are taken ---- */
+
+#define NUMBERED 400000u
+
+struct gaps {
+	uint32_t last,
+		gap; /* number of the packet before, and how far it was from the one before */
+	uint32_t seen, repeated;
+};
+
+static int look_at_gap(void *context, const struct sample *sample)
+{
+	struct gaps *gaps = context;
+	uint32_t number, gap;
+
+	memcpy(&number, sample->head + 14 + 12, sizeof(number)); /* the source is its number */
+	number = __builtin_bswap32(number);
+	gap = number - gaps->last;
+	gaps->seen += gap > 32;
+	gaps->repeated += gap > 32 && gap == gaps->gap;
+	gaps->last = number;
+	gaps->gap = gap;
+	return 0;
+}
+
+/* Sources that take turns would be sampled always or never by a countdown that is always the same. */
+static void samples_are_taken_at_irregular_distances(void **state)
+{
+	struct rig *rig = rig_of(state);
+	auto_instance struct instance *instance = rig_create(rig);
+	auto_reservoir struct reservoir *reservoir = NULL;
+	struct reservoir_reader reader = { .kind = SAMPLE_PASSED };
+	autoclose int program = rig_program(rig);
+	struct gaps gaps = { 0 };
+	struct frame frame;
+	cpu_set_t before, one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	for (uint32_t i = 1; i <= NUMBERED; i++) {
+		syn_from(i, &frame);
+		rig_judge(program, frame.bytes, frame.len);
+	}
+	sched_setaffinity(0, sizeof(before), &before);
+	assert_int_equal(reservoir_open(instance, &reservoir), 0);
+	assert_int_equal(reservoir_read(reservoir, &reader, look_at_gap, &gaps), 0);
+	print_message("%u distances, %u like the one before\n", gaps.seen, gaps.repeated);
+	assert_true(gaps.seen > 100);
+	assert_true(gaps.repeated * 10 < gaps.seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +290,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			samples_cut_inside_their_headers_are_counted_and_not_judged, rig_setup,
 			rig_teardown),
+		cmocka_unit_test_setup_teardown(samples_are_taken_at_irregular_distances, rig_setup,
+						rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
