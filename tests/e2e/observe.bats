@@ -15,7 +15,7 @@ setup() {
 		  - {name: bad, action: drop, entries: [203.0.113.0/24, 198.51.100.0/24]}
 		  - {name: good, action: allow, entries: [203.0.113.7]}
 	END
-	sed 's/mode: enforce/mode: monitor/; s/198.51.100/192.0.2/' "$DIR/one.yaml" >"$DIR/two.yaml"
+	sed 's/mode: enforce/mode: monitor/; s/198.51.100/198.18.5/' "$DIR/one.yaml" >"$DIR/two.yaml"
 	stanch -q apply "$DIR/one.yaml" >/dev/null
 }
 teardown() { instance_remove; }
