@@ -5,12 +5,15 @@
 # not, makes TOWN (a short, unique name) and TOWN_TMP (an empty folder), and traps town_down.
 # Knows addresses, processes and interfaces, and nothing about policies.
 #
-#   people 10.77.1.2          --- $TOWN-p  [ server 10.77.1.1 ]
-#   bots   10.77.2.2, .66 ... --- $TOWN-b  [ server 10.77.2.1 ]
+#   people 10.77.1.2                       --- $TOWN-p  [ server 10.77.1.1 ]
+#   bots   10.77.2.2, .66 ...   10.77.3.2  --- $TOWN-b  [ server 10.77.3.1 ]
+#
+# Bots are behind a router, as they are on the Internet: a policy may not block neighbours.
 # shellcheck shell=bash
 
 TOWN_SERVER=10.77.1.1
-TOWN_SERVER_B=10.77.2.1
+TOWN_SERVER_B=10.77.3.1
+TOWN_ROUTER=10.77.3.2
 TOWN_PERSON=10.77.1.2
 TOWN_BOT=10.77.2.2
 town_jobs=()
@@ -68,9 +71,20 @@ town_up() {
 		ip -n "$TOWN-$ns" link set lo up
 	done
 	town_link people p "$TOWN_SERVER" "$TOWN_PERSON" &&
-		town_link bots b "$TOWN_SERVER_B" "$TOWN_BOT" \
-			10.77.2.66 10.77.2.77 10.77.2.101 10.77.2.102 &&
-		town_nginx
+		town_link bots b "$TOWN_SERVER_B" "$TOWN_ROUTER" &&
+		town_bots && town_nginx
+}
+
+# Their own addresses, in no ARP packet: the server knows their router alone.
+town_bots() {
+	local address
+
+	in_bots sh -c 'echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce' || return 1
+	for address in "$TOWN_BOT" 10.77.2.66 10.77.2.77 10.77.2.101 10.77.2.102; do
+		ip -n "$TOWN-bots" addr add "$address/32" dev "$TOWN-b"
+	done
+	ip -n "$TOWN-bots" route replace "$TOWN_SERVER_B/32" dev "$TOWN-b" src "$TOWN_BOT" &&
+		ip -n "$TOWN-server" route add 10.77.2.0/24 via "$TOWN_ROUTER"
 }
 
 # Runs in the background and is remembered; town_down ends what is left. The process itself, not a

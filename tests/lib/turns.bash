@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # turns - two policies that take turns under load, on the town of town.bash. Each drops one of two
-# live bad flows, x and y, and lets the other one in by a list, so that every packet is accounted
+# live bad flows, x and y, and flags the other one by a list, so that every packet is accounted
 # for: what came through must have been let in by a list, and the rest must have been dropped.
 # The caller has a function `stanch` that runs the tool in the server's namespace, and the programs
 # TRAFFIC and TURN.
@@ -14,16 +14,19 @@ TURNS_Y=10.77.2.102
 turns_policies() {
 	printf '%s\n' "$1" \
 		"  - {name: drop-x, action: drop, entries: [$TURNS_X]}" \
-		"  - {name: pass-y, action: allow, entries: [$TURNS_Y]}" >"$TOWN_TMP/x.yaml"
+		"  - {name: pass-y, action: flag, entries: [$TURNS_Y]}" >"$TOWN_TMP/x.yaml"
 	printf '%s\n' "$1" \
 		"  - {name: drop-y, action: drop, entries: [$TURNS_Y]}" \
-		"  - {name: pass-x, action: allow, entries: [$TURNS_X]}" >"$TOWN_TMP/y.yaml"
+		"  - {name: pass-x, action: flag, entries: [$TURNS_X]}" >"$TOWN_TMP/y.yaml"
 }
 
-apply() { # POLICY: quiet, unless it fails
-	local code
+# The bad flows pass until their turn comes: that each list drops something new is expected.
+apply() { # POLICY LIST...: quiet, unless it fails
+	local code policy=$1
 
-	stanch -q apply --now "$TOWN_TMP/$1.yaml" >"$TOWN_TMP/apply" 2>&1 && return
+	shift
+	stanch -q apply --now "${@/#/--expect=}" "$TOWN_TMP/$policy.yaml" >"$TOWN_TMP/apply" 2>&1 &&
+		return
 	code=$?
 	sed 's/^/      | /' "$TOWN_TMP/apply"
 	return "$code"
@@ -40,7 +43,7 @@ turns_of() { # FILE FLOW KEY
 
 # Both bad flows, 10,000 packets a second each, and a count of what comes through. Policy x is live.
 turns_begin() {
-	apply x || return
+	apply x drop-x || return
 	town_start server "$TRAFFIC" count --dev "$TOWN-b" --tc --seconds 100 -j \
 		>"$TOWN_TMP/through" 2>"$TOWN_TMP/counting"
 	turns_count=${town_jobs[-1]}
@@ -59,7 +62,7 @@ turns_take() { # SECONDS
 	next=$(date +%s%N)
 	end=$((next + $1 * 1000000000))
 	while [ "$next" -lt "$end" ]; do
-		if ((turns_done % 2)); then apply x; else apply y; fi || return
+		if ((turns_done % 2)); then apply x drop-x; else apply y drop-y; fi || return
 		turns_done=$((turns_done + 1))
 		next=$((next + 100000000))
 		wait=$(date +%s%N)

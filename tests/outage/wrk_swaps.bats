@@ -67,7 +67,7 @@ wrk_start() { # SECONDS
 	local before
 
 	stanch -q attach "$TOWN-p" "$TOWN-b"
-	apply x
+	apply x drop-x
 	before=$(stanch -j status | jq -c '.live')
 	wrk_start 3
 	for _ in 1 2 3 4 5; do
