@@ -231,6 +231,12 @@ demo:
 	$(MAKE) --no-print-directory -j$$(nproc) all
 	tools/demo
 
+## outage-demo: what happened on 18 November 2025, replayed with people and bots (root)
+outage-demo:
+	tools/install build demo
+	$(MAKE) --no-print-directory -j$$(nproc) all
+	tools/outage-demo
+
 ## conformance: every row of the packet table, in the kernel and natively, beside xdp-filter (root)
 conformance: $(B)/tools/conformance
 	$(MAKE) --no-print-directory SAN=1 build/san/tools/conformance
@@ -319,6 +325,7 @@ unit-programs: $(UNIT)
 .PHONY: lint-flags
 .PHONY: man
 .PHONY: outage
+.PHONY: outage-demo
 .PHONY: san
 .PHONY: san-programs
 .PHONY: test

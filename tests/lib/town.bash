@@ -2,7 +2,8 @@
 #
 # town - a small town in network namespaces, for the demo and for tests in bash: people and bots,
 # each behind a link of their own, and a server with nginx. Sourced; the caller sets `set -u` or
-# not, makes TOWN (a short, unique name) and TOWN_TMP (an empty folder), and traps town_down.
+# not, makes TOWN (a short, unique name) and TOWN_TMP (an empty folder), and traps town_down. With
+# TOWN_ACCESS_LOG set nginx writes a line there per request, the source first.
 # Knows addresses, processes and interfaces, and nothing about policies.
 #
 #   people 10.77.1.2                       --- $TOWN-p  [ server 10.77.1.1 ]
@@ -46,7 +47,7 @@ worker_processes 1;
 user root;
 events { worker_connections 512; }
 http {
-	access_log off;
+	access_log ${TOWN_ACCESS_LOG:-off};
 	client_body_temp_path $TOWN_TMP/nginx/body;
 	proxy_temp_path $TOWN_TMP/nginx/proxy;
 	fastcgi_temp_path $TOWN_TMP/nginx/fastcgi;
