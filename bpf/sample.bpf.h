@@ -9,8 +9,13 @@
 #include "generation.bpf.h"
 
 #define SAMPLE_RING (LIMIT_SAMPLES / SAMPLE_KINDS)
-#define SAMPLE_WINDOW 16u /* samples, after each of which the interval follows the rate */
-#define SAMPLE_GROWTH 4u /* at most, per window: a burst says little about the rate */
+/*
+ * The interval follows the rate after a window of so long, which spans the bursts that packets come
+ * in: what happens inside of one says little about the rate. Or after so many samples: a flood.
+ */
+#define SAMPLE_WINDOW_NS 10000000ull
+#define SAMPLE_WINDOW 512u
+#define SAMPLE_GROWTH 4u /* at most, per window */
 #define SAMPLE_INTERVAL_MAX (1u << 20)
 #define SAMPLE_LOOK 64u /* packets between looks at the clock, a power of two */
 #define SAMPLE_SILENCE_NS 100000000ull /* after so long the next look takes a sample */
@@ -51,13 +56,11 @@ static __always_inline __u32 sample_interval(__u64 packets, __u64 spacing, __u64
 static __always_inline void sample_adapt(struct sampler *m, __u64 spacing)
 {
 	__u32 most = m->interval * SAMPLE_GROWTH;
-	__u64 now;
+	__u64 now = bpf_ktime_get_ns(), elapsed = now - m->window_ns;
 
-	if (++m->taken < SAMPLE_WINDOW)
+	if (++m->taken < SAMPLE_WINDOW && elapsed < SAMPLE_WINDOW_NS)
 		return;
-	now = bpf_ktime_get_ns();
-	m->interval =
-		sample_interval((__u64)m->interval * SAMPLE_WINDOW, spacing, now - m->window_ns);
+	m->interval = sample_interval((__u64)m->interval * m->taken, spacing, elapsed);
 	if (m->interval > most)
 		m->interval = most;
 	m->window_ns = now;

@@ -125,7 +125,7 @@ harmed() { echo $(($(lost_g) > $(overflows) ? $(lost_g) - $(overflows) : 0)); }
 	sleep 1
 	trial_policy stop "$FLOW_B" 203.0.113.250
 	run -3 stanch -q apply "$DIR/stop.yaml"
-	run -0 stanch -q apply --expect bad "$DIR/stop.yaml"
+	run -0 stanch apply --expect bad "$DIR/stop.yaml"
 	flows_stop
 	[ "$(harmed)" = 0 ]
 }

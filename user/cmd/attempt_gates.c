@@ -30,13 +30,17 @@ int attempt_held(struct attempt *attempt)
 	return attempt_refused(attempt, "refused, nothing was changed");
 }
 
-/* An image that cannot be read cannot be compared with; that stops nobody. */
-static void read_reference(struct attempt *attempt)
+/* One that is empty or damaged cannot be compared with; that must not stop its replacement. */
+static int read_reference(struct attempt *attempt)
 {
 	int r = live_image(attempt->instance, attempt->before.live, &attempt->reference);
 
+	if (r && r != -ENOENT && r != -EBADMSG)
+		return attempt_failed(attempt, r, "the live generation cannot be read");
 	if (r)
-		say_warning("the live generation cannot be compared with: %s", say_reason(r));
+		say_warning("the live generation is %s: nothing can be compared with it",
+			    r == -ENOENT ? "empty" : "damaged");
+	return EXIT_DONE;
 }
 
 int attempt_look(struct attempt *attempt)
@@ -57,9 +61,7 @@ int attempt_look(struct attempt *attempt)
 			     !memcmp(attempt->live.digest, image_id(&attempt->image.image)->digest,
 				     sizeof(attempt->live.digest)) &&
 			     !slot_verify(attempt->instance, attempt->before.live);
-	if (!attempt->unchanged)
-		read_reference(attempt);
-	return EXIT_DONE;
+	return attempt->unchanged ? EXIT_DONE : read_reference(attempt);
 }
 
 static void gate_quarantine(struct attempt *attempt)
@@ -126,10 +128,9 @@ int attempt_gates(struct attempt *attempt)
 
 	for (uint32_t i = 0; i < unknown.stored; i++)
 		say_detail(attempt->options, "%s", unknown.problems[i].message);
-	if (r && r != -ENOMEM)
-		say_warning("the addresses of this host are not known: %s", say_reason(r));
-	if (r != -ENOMEM)
-		r = run_gates(attempt, r ? NULL : &host);
+	if (r)
+		return attempt_failed(attempt, r, "the addresses of this host cannot be found");
+	r = run_gates(attempt, &host);
 	if (r && r != -EINVAL)
 		return attempt_failed(attempt, r, "the gates cannot be run");
 	say_forced(attempt);
