@@ -70,3 +70,11 @@ apply_end() {
 	cat "$DIR/apply.out" "$DIR/apply.err"
 	[ "$code" = "$1" ] || { echo "exit code $code, not $1"; return 1; }
 }
+
+# apply_confirmed [OPTION...] FILE - live at once, and kept by somebody who says so.
+apply_confirmed() {
+	apply_behind --now "$@"
+	until_true judges_everybody || { apply_end 0; return 1; }
+	stanch -q confirm
+	apply_end 0
+}

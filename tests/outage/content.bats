@@ -7,6 +7,7 @@
 load ../lib/e2e
 load ../lib/netns
 load ../lib/flows
+load ../lib/trial
 
 setup() {
 	outage_setup
@@ -109,15 +110,14 @@ feature() {
 at_the_limit() {
 	rows_of 1 999999 >"$DIR/many.list"
 	echo "$FLOW_B" >>"$DIR/many.list"
-	stanch -q apply --now "$DIR/many.yaml"
-	[ "$(audit '.[-1].counts.prefixes')" = 1000000 ]
+	apply_confirmed --force growth "$DIR/many.yaml"
+	[ "$(audit '[.[] | select(.counts)] | .[-1].counts.prefixes')" = 1000000 ]
 	lists_policy 4096
-	stanch -q apply --now "$DIR/lists.yaml"
-	[ "$(audit '.[-1].counts.lists')" = 4096 ]
+	apply_confirmed --force shrinkage "$DIR/lists.yaml"
+	[ "$(audit '[.[] | select(.counts)] | .[-1].counts.lists')" = 4096 ]
 	run -0 stanch verify
-	# what stands at the end of a row is what stood before it
-	stanch -q rollback
-	stanch -q rollback 1
+	# another try begins where this one did
+	apply_confirmed --force shrinkage --force growth "$DIR/good.yaml"
 }
 
 # Not a row() as such: it changes what stands. P, G and B must not notice.
@@ -188,7 +188,7 @@ emptied() {
 	good_policy
 	list_policy empty "allow_empty: true"
 	: >"$DIR/empty.list"
-	stanch -q apply --now "$DIR/empty.yaml"
+	apply_confirmed --force shrinkage "$DIR/empty.yaml"
 	flows_start
 	flows_stop
 	[ "$(lost_p)" = 0 ]
@@ -251,7 +251,7 @@ other_instance() {
 @test "F35: a program of another version is refused, both named, by tools older and newer" {
 	good_policy
 	sed "s/bad.list/next.list/" "$DIR/good.yaml" >"$DIR/next.yaml"
-	echo "$FLOW_B" >"$DIR/next.list"
+	{ cat "$DIR/bad.list"; rows_of 99 99; } >"$DIR/next.list"
 	row F35 other_program
 	row F35 other_instance
 	# control: neither was refused for what it says itself
