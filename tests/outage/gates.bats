@@ -147,10 +147,12 @@ cut_short() {
 }
 
 # own_name_server - the first of this host that is not itself.
-own_name_server() { awk '$1 == "nameserver" && $2 !~ /^127\.|^::1$/ { print $2; exit }' /etc/resolv.conf; }
+own_name_server() {
+	awk '$1 == "nameserver" && $2 !~ /^127\.|^::1$/ { print $2; exit }' /etc/resolv.conf
+}
 
 lived_by() {
-	local server
+	local resolver
 	dropping 10.77.0.2
 	refused_by host "$DIR/dropping.yaml" "list \`second\`" "10.77.0.2 (own address)"
 	dropping "'fd77::2'"
@@ -163,10 +165,10 @@ lived_by() {
 	refused_by host "$DIR/dropping.yaml" "fd77::1 (gateway)"
 	dropping 10.77.0.99
 	refused_by host "$DIR/dropping.yaml" "10.77.0.99 (neighbour)"
-	server=$(own_name_server)
-	[ -n "$server" ] || return 0
-	dropping "'$server'"
-	refused_by host "$DIR/dropping.yaml" "$server (resolver)"
+	resolver=$(own_name_server)
+	[ -n "$resolver" ] || return 0
+	dropping "'$resolver'"
+	refused_by host "$DIR/dropping.yaml" "$resolver (resolver)"
 }
 
 @test "F19b: a policy that blocks what the host lives by is refused by the gate host" {

@@ -6,6 +6,7 @@
 load ../lib/e2e
 load ../lib/netns
 load ../lib/flows
+load ../lib/trial
 
 setup() {
 	outage_setup
@@ -37,7 +38,7 @@ past_the_loaded() {
 	row F07 past_the_loaded
 	# control: as many as it holds are taken
 	lists_policy 64
-	run -0 stanch apply --now "$DIR/lists.yaml"
+	apply_confirmed --force shrinkage "$DIR/lists.yaml"
 }
 
 # hollow BYTE|random - an image whose header lines 0 and 2 are good and the rest is not; its digest
