@@ -10,6 +10,8 @@
 
 #include "cmd/args.h"
 #include "cmd/describe.h"
+#include "cmd/look.h"
+#include "cmd/override.h"
 #include "cmd/trial.h"
 #include "cmd/words.h"
 #include "policy/frame.h"
@@ -159,8 +161,37 @@ static json_t *packet_json(const struct judged *judged)
 			 "dport", judged->dport, "length", (int)judged->length);
 }
 
-static void say_text_of(const struct trial *trial, const struct judged *judged)
+/* What the operator said, when that decided; NULL otherwise. */
+static const struct override *deciding(const struct override_view *view,
+				       const struct judged *judged)
 {
+	struct prefix source = { .family = judged->family, .len = judged->family == 4 ? 32 : 128 };
+
+	if (judged->reason != REASON_OVERRIDE_ALLOW && judged->reason != REASON_OVERRIDE_BLOCK)
+		return NULL;
+	for (unsigned int i = 0; i < 8; i++) {
+		source.hi = source.hi << 8 | judged->src[i];
+		source.lo = source.lo << 8 | judged->src[8 + i];
+	}
+	if (judged->family == 4)
+		source.hi &= 0xffffffff00000000ull;
+	return override_find(view, &source, judged->reason == REASON_OVERRIDE_BLOCK);
+}
+
+static void say_override(const struct override *override, const struct override_clock *now)
+{
+	char prefix[PREFIX_TEXT], left[AGE_TEXT];
+
+	say_text("override    %s %s, %s%s%s%s\n", override->block ? "block" : "allow",
+		 prefix_format(&override->prefix, prefix), override_left(override, now, left),
+		 override->expires ? " left" : "", *override->reason ? ": " : "", override->reason);
+}
+
+static void say_text_of(const struct trial *trial, const struct judged *judged,
+			const struct override_view *view)
+{
+	const struct override *override = deciding(view, judged);
+
 	char src[ENDPOINT_TEXT], dst[ENDPOINT_TEXT], proto[8];
 	const char *name;
 	json_t *list = list_name(trial->image.bytes ? &trial->image.image : NULL, judged->list);
@@ -174,7 +205,9 @@ static void say_text_of(const struct trial *trial, const struct judged *judged)
 		 judged->enforced == judged->verdict ? "" : ", not enforced: it passes");
 	say_text("reason      %s: %s\n", reason_texts[judged->reason].name,
 		 reason_texts[judged->reason].help);
-	if (name)
+	if (override)
+		say_override(override, &view->now);
+	else if (name)
 		say_text("list        %s\n", name);
 	if (trial->numbered)
 		say_text("generation  %llu\n", (unsigned long long)trial->generation);
@@ -184,19 +217,26 @@ static void say_text_of(const struct trial *trial, const struct judged *judged)
 static void say(const struct options *options, const struct trial *trial,
 		const struct judged *judged)
 {
+	auto_override_view struct override_view view = { 0 };
+	const struct override *override;
 	const struct image *image = trial->image.bytes ? &trial->image.image : NULL;
 
+	if (override_view_load(options, trial->instance, &view))
+		say_warning("the overrides cannot be read");
 	if (!options->json) {
-		say_text_of(trial, judged);
+		say_text_of(trial, judged, &view);
 		return;
 	}
-	say_result(options, "explain",
-		   json_pack("{ss,sb,ss,ss,so,so,so,so}", "verdict", verdict_names[judged->verdict],
-			     "enforced", judged->enforced == judged->verdict, "reason",
-			     reason_texts[judged->reason].name, "help",
-			     reason_texts[judged->reason].help, "detail",
-			     list_name(image, judged->list), "score", json_null(), "generation",
-			     trial_generation_json(trial), "packet", packet_json(judged)));
+	override = deciding(&view, judged);
+	say_result(
+		options, "explain",
+		json_pack("{ss,sb,ss,ss,so,so,so,so,so}", "verdict", verdict_names[judged->verdict],
+			  "enforced", judged->enforced == judged->verdict, "reason",
+			  reason_texts[judged->reason].name, "help",
+			  reason_texts[judged->reason].help, "detail",
+			  list_name(image, judged->list), "score", json_null(), "generation",
+			  trial_generation_json(trial), "packet", packet_json(judged), "override",
+			  override ? override_json(override, &view.now) : json_null()));
 }
 
 static int explain(const struct options *options, const struct wanted *wanted)

@@ -118,10 +118,10 @@ static void print_names(const json_t *record, const char *key)
 	}
 }
 
-/* What else is worth a line: of a policy its file, of a switch what it was set to. */
+/* What else is worth a line: the file of a policy, the mode of a switch, the prefix of an override. */
 static void print_more(const json_t *record)
 {
-	static const char *const keys[] = { "policy", "mode" };
+	static const char *const keys[] = { "policy", "mode", "prefix" };
 	unsigned int i;
 	char out[24];
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "cmd/override.h"
 #include "store/store.h"
 
 int live_open_failed(const struct options *options, int error, struct diag *diag)
@@ -36,7 +37,10 @@ int live_create(const struct options *options, struct instance **ret)
 	auto_diag struct diag diag = { 0 };
 	int r = instance_create(&options->places, ret, &diag);
 
-	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
+	if (r)
+		return live_open_failed(options, r, &diag);
+	override_restore(options, *ret); /* a failure was said, and must not stop the rest */
+	return EXIT_DONE;
 }
 
 int live_control(const struct options *options, struct control **ret)

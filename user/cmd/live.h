@@ -13,7 +13,7 @@
 
 /* live_open - the running instance. Returns EXIT_DONE or the exit code. */
 int live_open(const struct options *options, struct instance **ret);
-/* live_create - the same; made when there is none. */
+/* live_create - the same; made when there is none, with the overrides that are on disk. */
 int live_create(const struct options *options, struct instance **ret);
 /* live_open_failed - say why instance_open() or instance_create() gave @error. */
 int live_open_failed(const struct options *options, int error, struct diag *diag);

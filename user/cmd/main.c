@@ -119,6 +119,21 @@ const struct verb verbs[] = {
 	  "guard and the allow lists are no stages: they stay.",
 	  cmd_kill },
 	{ "unkill", "STAGE...|all", "switch judging stages on again", cmd_unkill },
+	{ "allow", "[CIDR [--for TIME] [--reason TEXT]]",
+	  "let one source pass, whatever lists say\n\n"
+	  "Beside every policy: neither apply nor rollback changes it. Without a source: what is\n"
+	  "allowed now. An allow comes before every block and before every list.",
+	  cmd_allow },
+	{ "block", "[CIDR [--for TIME] [--reason TEXT] [--force GATE]...]",
+	  "drop what one source sends\n\n"
+	  "Beside every policy: neither apply nor rollback changes it. Without a source: what is\n"
+	  "blocked now. Refused for what the live policy allows or protects.\n"
+	  "  --for TIME    90s, 10m, 1h, 7d; without it until `unblock`\n"
+	  "  --force GATE  `host`: an address that this host lives by, for at most 10 minutes;\n"
+	  "                `coverage`: more than 1 % of all addresses",
+	  cmd_block },
+	{ "unallow", "CIDR", "end an `allow`", cmd_unallow },
+	{ "unblock", "CIDR", "end a `block`; works on a full disk, too", cmd_unblock },
 	{ "status", "", "show what the instance does, and what must not be overlooked",
 	  cmd_status },
 	{ "stats", "[--by verdict|reason|list] [-a|--all]",

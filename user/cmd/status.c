@@ -5,6 +5,7 @@
  */
 #include "status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 static void status_free(struct status *status)
 {
 	look_close(&status->look);
+	override_view_free(&status->overrides);
 	free(status->attachments);
 }
 
@@ -57,7 +59,7 @@ static int sum_events(struct status *status)
 	return err;
 }
 
-static int gather(struct status *status)
+static int gather(const struct options *options, struct status *status)
 {
 	auto_image struct image_file image = { 0 };
 	int err = attach_list(status->look.instance, &status->attachments, &status->attached);
@@ -66,6 +68,8 @@ static int gather(struct status *status)
 		err = sum_counters(status);
 	if (!err)
 		err = sum_events(status);
+	if (!err)
+		err = override_view_load(options, status->look.instance, &status->overrides);
 	if (err)
 		return err;
 	status->image_error =
@@ -153,6 +157,29 @@ static void shout_attachments(struct status *status)
 	}
 }
 
+static void shout_overrides(struct status *status)
+{
+	const struct override_view *view = &status->overrides;
+
+	if (view->kernel_error)
+		shout(status, "OVERRIDES in the kernel cannot be read: %s",
+		      say_reason(view->kernel_error));
+	else if (!view->kernel.bytes && view->merge.count)
+		shout(status,
+		      "OVERRIDES NOT IN FORCE: %u on disk, none in the kernel; do: %s restore",
+		      view->merge.count, status->tool);
+	if (view->disk_error && view->disk_error != -EACCES)
+		shout(status,
+		      "OVERRIDES DAMAGED on disk: %s; those in the kernel stay in force, and the "
+		      "next allow or block writes them down",
+		      say_reason(view->disk_error));
+	if (view->merge.stale)
+		shout(status,
+		      "OVERRIDES on disk that are not in force: %u, of an interrupted command; the "
+		      "next allow or block forgets them",
+		      view->merge.stale);
+}
+
 static void shout_counts(struct status *status)
 {
 	unsigned int reason;
@@ -182,11 +209,12 @@ int cmd_status(const struct options *options, int argc, char **argv)
 	code = look_open(options, &status.look);
 	if (code != EXIT_DONE)
 		return code;
-	err = gather(&status);
+	err = gather(options, &status);
 	if (err)
 		return say_errno(options, err, "the instance cannot be read");
 	shout_word(&status);
 	shout_attachments(&status);
+	shout_overrides(&status);
 	shout_counts(&status);
 	if (options->json)
 		say_result(options, "status", status_json(options, &status));

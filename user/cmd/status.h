@@ -8,6 +8,7 @@
 #include <stanch/reasons.h>
 
 #include "look.h"
+#include "override.h"
 
 #define SHOUTS 24u
 
@@ -24,6 +25,7 @@ struct status {
 	struct attachment *attachments;
 	uint32_t attached;
 	struct sums sums;
+	struct override_view overrides;
 	char tool[96]; /* "stanch", and which instance when it is not the usual one */
 	char shouts[SHOUTS][DIAG_TEXT];
 	unsigned int shout_count;

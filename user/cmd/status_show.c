@@ -72,6 +72,38 @@ static void print_attachments(const struct status *status)
 	}
 }
 
+/* What is in force: nothing where the kernel has none. */
+struct tally {
+	uint32_t allowed, blocked;
+	const struct override *next; /* that ends first */
+};
+
+static struct tally count_overrides(const struct override_view *view)
+{
+	struct tally ret = { 0 };
+
+	for (uint32_t i = 0; view->kernel.bytes && i < view->merge.count; i++) {
+		const struct override *item = &view->merge.items[i];
+
+		*(item->block ? &ret.blocked : &ret.allowed) += 1;
+		if (item->expires && (!ret.next || item->expires < ret.next->expires))
+			ret.next = item;
+	}
+	return ret;
+}
+
+static void print_overrides(const struct override_view *view)
+{
+	const struct tally tally = count_overrides(view);
+	char left[AGE_TEXT];
+
+	say_text("%-10s  %u allowed, %u blocked by the operator", "overrides", tally.allowed,
+		 tally.blocked);
+	if (tally.next)
+		say_text("; the next ends in %s", override_left(tally.next, &view->now, left));
+	say_text("\n");
+}
+
 void status_print(const struct options *options, const struct status *status)
 {
 	const struct look *look = &status->look;
@@ -87,6 +119,7 @@ void status_print(const struct options *options, const struct status *status)
 	print_generation(status, "last good", look->word.good);
 	if (look->word.share)
 		print_generation(status, "candidate", look->word.candidate);
+	print_overrides(&status->overrides);
 	print_attachments(status);
 	print_counts(&status->sums);
 	for (i = 0; i < status->shout_count; i++)
@@ -166,6 +199,16 @@ static json_t *shouts_json(const struct status *status)
 	return ret;
 }
 
+static json_t *overrides_json(const struct override_view *view)
+{
+	const struct tally tally = count_overrides(view);
+
+	return json_pack("{sI, sI, so, sb}", "allowed", (json_int_t)tally.allowed, "blocked",
+			 (json_int_t)tally.blocked, "next",
+			 tally.next ? override_json(tally.next, &view->now) : json_null(),
+			 "in_force", view->kernel.bytes || !view->merge.count);
+}
+
 json_t *status_json(const struct options *options, const struct status *status)
 {
 	const struct look *look = &status->look;
@@ -186,6 +229,7 @@ json_t *status_json(const struct options *options, const struct status *status)
 			    json_pack("{so, so, so}", "sent", json_u64(status->sums.sent),
 				      "suppressed", json_u64(status->sums.suppressed), "lost",
 				      json_u64(status->sums.lost)));
+	json_object_set_new(ret, "overrides", overrides_json(&status->overrides));
 	json_object_set_new(ret, "attention", shouts_json(status));
 	return ret;
 }

@@ -78,13 +78,17 @@ static int try_slot(const struct options *options, struct trial *trial, enum mod
 static int try_live(const struct options *options, struct trial *trial)
 {
 	auto_look struct look look = { 0 };
-	int code = look_open(options, &look);
+	int r, code = look_open(options, &look);
 
 	if (code != EXIT_DONE)
 		return code;
 	trial->instance = TAKE_PTR(look.instance);
 	trial->slot = look_judging(&look);
-	return try_slot(options, trial, look_mode(&look, MODE_ENFORCE), look.word.kills);
+	code = try_slot(options, trial, look_mode(&look, MODE_ENFORCE), look.word.kills);
+	if (code != EXIT_DONE)
+		return code;
+	r = twin_overrides(trial->twin, true);
+	return r ? say_errno(options, r, "the overrides cannot be asked") : EXIT_DONE;
 }
 
 /* In a slot, or else in the store, which needs no instance. */

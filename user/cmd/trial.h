@@ -28,8 +28,8 @@ struct trial_choice {
 };
 
 /*
- * trial_open - The live generation is judged with the operator's mode and kill bits, any other in
- * mode enforce without kill bits. Returns EXIT_DONE or the exit code.
+ * trial_open - The live generation is judged with the operator's mode, kill bits and overrides, any
+ * other in mode enforce without them. Returns EXIT_DONE or the exit code.
  */
 int trial_open(const struct options *options, const struct trial_choice *choice, struct trial *ret);
 /* trial_close - was the generation in its slot to the end? Returns EXIT_DONE or EXIT_CONFLICT. */

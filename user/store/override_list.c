@@ -114,9 +114,13 @@ int override_list_write(const struct places *places, const struct override *item
 {
 	auto_json json_t *file = json_file_new(&override_kind);
 	autofree struct override *old = NULL;
-	json_t *list = json_array();
+	json_t *list;
 	uint32_t old_count;
+	int old_error = override_list_read(places, &old, &old_count);
 
+	if (!count && !old_error) /* the last one: nothing that a full disk could stop */
+		return disk_remove(places, override_kind.name);
+	list = json_array();
 	if (json_object_set_new(file, "overrides", list))
 		return -ENOMEM;
 	if (count > LIMIT_OVERRIDES)
@@ -125,6 +129,5 @@ int override_list_write(const struct places *places, const struct override *item
 		if (json_array_append_new(list, give_item(&items[i])))
 			return -ENOMEM;
 	}
-	return json_file_replace(places, &override_kind,
-				 override_list_read(places, &old, &old_count), file);
+	return json_file_replace(places, &override_kind, old_error, file);
 }

@@ -136,6 +136,7 @@ int switches_read(const struct places *places, uint8_t *ret_mode, uint16_t *ret_
 struct override;
 /* override_list_read - Caller frees @ret. No file: none. -EBADMSG for a damaged one. */
 int override_list_read(const struct places *places, struct override **ret, uint32_t *ret_count);
+/* override_list_write - durable. None left: the file goes, for which a full disk has room. */
 int override_list_write(const struct places *places, const struct override *items, uint32_t count);
 
 /* ---- repair: what a killed predecessor left ---- */
