@@ -47,6 +47,7 @@ on_disk() {
 	jq -r '[.overrides[] | .action + " " + .prefix] | join(", ")' "$STATE/overrides.json"
 }
 attention() { stanch -j status | jq -r '.attention[]'; }
+nothing_shouted() { [ "$(attention | grep -ci overrides)" = 0 ]; }
 
 @test "a block drops a source, and an unblock lets it pass again" {
 	run -0 --separate-stderr stanch block 203.0.113.0/24 --for 10m --reason 'scraper, ticket 7'
@@ -67,7 +68,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 }
 
 @test "without a source the verbs list what there is" {
-	stanch -q apply "$DIR/two.yaml"
+	stanch -q apply --now "$DIR/two.yaml"
 	[ "$(stanch block)" = "nothing is blocked by the operator" ]
 	stanch -q block 203.0.113.0/24 --for 1h --reason 'scraper'
 	stanch -q block 198.51.100.7
@@ -85,7 +86,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 }
 
 @test "an allow comes before every block and every list, and that is said" {
-	stanch -q apply "$DIR/one.yaml"
+	stanch -q apply --now "$DIR/one.yaml"
 	[ "$(why "$BAD_V4")" = "drop list_drop" ]
 	stanch -q allow "$BAD_V4"
 	[ "$(why "$BAD_V4")" = "pass override_allow" ]
@@ -153,7 +154,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 }
 
 @test "what the live policy allows or protects cannot be blocked, and its list is named" {
-	stanch -q apply "$DIR/one.yaml"
+	stanch -q apply --now "$DIR/one.yaml"
 	for source in "$ALLOWED_V4" 203.0.113.0/24 10.9.3.0/24 10.0.0.0/12; do
 		run --separate-stderr stanch block "$source"
 		echo "$source: $status $stderr"
@@ -162,7 +163,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 	done
 	[ "$(listed block)" = "" ]
 	stanch -q block 203.0.113.16/28
-	stanch -q apply "$DIR/two.yaml"
+	stanch -q apply --now "$DIR/two.yaml"
 	stanch -q block "$ALLOWED_V4"
 }
 
@@ -211,10 +212,10 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 
 @test "apply and rollback neither lose nor revive them" {
 	network
-	stanch -q apply "$DIR/one.yaml"
+	stanch -q apply --now "$DIR/one.yaml"
 	stanch -q block "$GREY_V4"
 	stanch -q allow "$BAD_V4"
-	for step in "apply $DIR/two.yaml" "rollback" "apply $DIR/two.yaml" "rollback 1"; do
+	for step in "apply --now $DIR/two.yaml" "rollback" "apply --now $DIR/two.yaml" "rollback 1"; do
 		# shellcheck disable=SC2086 # words are meant to split
 		stanch -q $step
 		echo "$step"
@@ -224,7 +225,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 	done
 	stanch -q unblock "$GREY_V4"
 	stanch -q unallow "$BAD_V4"
-	for step in "apply $DIR/two.yaml" "rollback"; do
+	for step in "apply --now $DIR/two.yaml" "rollback"; do
 		# shellcheck disable=SC2086 # words are meant to split
 		stanch -q $step
 		echo "$step"
@@ -244,17 +245,17 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 	[ "$(stanch -j status | jq .overrides.blocked)" = 1 ]
 	stanch -q unblock 198.18.7.0/24
 	[ "$(on_disk)" = "" ]
-	[ -z "$(attention | grep -i overrides)" ]
+	nothing_shouted
 }
 
 @test "of nested ones the one that lasts longest ends last" {
 	stanch -q block 203.0.113.0/24 --for 1h
-	stanch -q block 203.0.113.9 --for 1s # hidden by the other
-	stanch -q allow 203.0.113.64/26 --for 1s
+	stanch -q block 203.0.113.9 --for 5s # hidden by the other
+	stanch -q allow 203.0.113.64/26 --for 5s
 	stanch -q allow 203.0.113.0/25 --for 1h
 	[ "$(why 203.0.113.70)" = "pass override_allow" ]
 	[ "$(listed block)" = "203.0.113.0/24 203.0.113.9/32" ]
-	sleep 1.2
+	sleep 5.2
 	[ "$(why 203.0.113.70)" = "pass override_allow" ]
 	stanch -q unallow 203.0.113.0/25
 	[ "$(why 203.0.113.9)" = "drop override_block" ]
@@ -268,7 +269,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 	stanch -q detach --all --purge
 	run -5 stanch block
 	sleep 1
-	stanch -q apply "$DIR/two.yaml"
+	stanch -q apply --now "$DIR/two.yaml"
 	[ "$(why 203.0.113.9)" = "drop override_block" ]
 	[ "$(why 203.0.113.8)" = "pass override_allow" ]
 	[ "$(why 198.51.100.8)" = "pass no_match" ]
@@ -281,7 +282,7 @@ attention() { stanch -j status | jq -r '.attention[]'; }
 	stanch -q detach --all --purge
 	stanch -q unblock 203.0.113.0/24
 	[ ! -e "$PINS" ]
-	stanch -q apply "$DIR/two.yaml"
+	stanch -q apply --now "$DIR/two.yaml"
 	[ "$(listed block)" = 198.51.100.0/24 ]
 }
 
@@ -313,7 +314,7 @@ small_disk() {
 @test "a full disk refuses what is new before anything changes" {
 	small_disk
 	before=$(everything)
-	for words in "block 192.0.2.0/24" "allow 203.0.113.8" "block 203.0.113.0/24 --for 1h"; do
+	for words in "block 203.0.112.0/24" "allow 203.0.113.8" "block 203.0.113.0/24 --for 1h"; do
 		# shellcheck disable=SC2086 # words are meant to split
 		run --separate-stderr stanch $words
 		echo "$words: $status $stderr"
@@ -321,7 +322,7 @@ small_disk() {
 		[[ "$stderr" == *"nothing was changed"*"No space left"* ]]
 	done
 	[ "$(everything)" = "$before" ]
-	[ "$(why 192.0.2.1)" = "pass no_match" ]
+	[ "$(why 203.0.112.1)" = "pass no_match" ]
 	[ "$(why 203.0.113.8)" = "drop override_block" ]
 }
 
@@ -333,10 +334,10 @@ small_disk() {
 	[ "$(why 198.51.100.8)" = "drop override_block" ]
 	[[ "$(attention)" == *"not in force: 1"* ]]
 	rm "$STATE/full"
-	run -0 --separate-stderr stanch block 192.0.2.0/24
+	run -0 --separate-stderr stanch block 203.0.112.0/24
 	[[ "$stderr" == *"repaired"*"forgotten"* ]]
 	[ "$(why 203.0.113.8)" = "pass no_match" ]
-	[ "$(on_disk)" = "block 198.51.100.0/24, block 192.0.2.0/24" ]
+	[ "$(on_disk)" = "block 198.51.100.0/24, block 203.0.112.0/24" ]
 }
 
 @test "on a full disk the last block can be lifted for good" {
@@ -346,7 +347,7 @@ small_disk() {
 	[ "$(why 198.51.100.8)" = "pass no_match" ]
 	rm "$STATE/full"
 	stanch -q detach --all --purge
-	stanch -q apply "$DIR/two.yaml"
+	stanch -q apply --now "$DIR/two.yaml"
 	[ "$(why 198.51.100.8)" = "pass no_match" ]
 }
 
@@ -360,14 +361,14 @@ small_disk() {
 	[[ "$stderr" == *"counts for nothing"* ]]
 	[ "$(on_disk)" = "block 203.0.113.0/24, allow 203.0.113.8/32" ]
 	[ "$(why 203.0.113.9)" = "drop override_block" ]
-	[ -z "$(attention | grep -i overrides)" ]
+	nothing_shouted
 }
 
 @test "a damaged list brings nothing into a new instance, and that is said" {
 	stanch -q block 203.0.113.0/24
 	stanch -q detach --all --purge
 	echo nonsense >"$STATE/overrides.json"
-	run -0 --separate-stderr stanch apply "$DIR/two.yaml"
+	run -0 --separate-stderr stanch apply --now "$DIR/two.yaml"
 	[[ "$stderr" == *"overrides on disk are not in force"* ]]
 	[ "$(why 203.0.113.8)" = "pass no_match" ]
 }
@@ -389,7 +390,7 @@ small_disk() {
 		else
 			[[ "$(listed block)" != *203.0.113.0/24* ]]
 		fi
-		[ -z "$(attention | grep -i overrides)" ]
+		nothing_shouted
 		stanch -q history --verify
 		stanch -q unallow 192.0.2.1
 		stanch -q unblock 203.0.113.0/24
@@ -407,7 +408,7 @@ small_disk() {
 		stanch -q allow 192.0.2.1
 		[ "$(why 203.0.113.8)" = "$before" ]
 		[ "$(why 198.51.100.8)" = "drop override_block" ]
-		[ -z "$(attention | grep -i overrides)" ]
+		nothing_shouted
 		stanch -q unblock 203.0.113.0/24
 		[ "$(why 203.0.113.8)" = "pass no_match" ]
 		stanch -q unallow 192.0.2.1

@@ -25,7 +25,10 @@ static int is_asked(const struct instance *instance, uint64_t *ret)
 	return bpf_map_lookup_elem(instance->maps[PIN_CONTROL], &key, ret) ? last_error() : 0;
 }
 
-/* The program stops asking first; what it asked is released after a grace period. */
+/*
+ * The program stops asking, and that is all that counts: what it asked is released after a grace
+ * period, or else by whoever publishes next.
+ */
 static int withdraw(const struct instance *instance)
 {
 	uint32_t key = 0;
@@ -33,10 +36,9 @@ static int withdraw(const struct instance *instance)
 
 	if (r)
 		return r;
-	if (bpf_map_delete_elem(instance->maps[PIN_OVERRIDES], &key) && errno != ENOENT)
-		return last_error();
-	r = bpffs_unpin(instance->places.pins, PIN_IMAGE);
-	return r == -ENOENT ? 0 : r;
+	bpf_map_delete_elem(instance->maps[PIN_OVERRIDES], &key);
+	bpffs_unpin(instance->places.pins, PIN_IMAGE);
+	return 0;
 }
 
 /* As it was: @old is the image that was asked before, or negative. */
@@ -52,17 +54,21 @@ static void put_back(const struct instance *instance, int old)
 static int publish(const struct instance *instance, int map)
 {
 	autoclose int old = bpffs_get(instance->places.pins, PIN_IMAGE);
+	uint64_t on = 0;
 	int r;
 
 	if (old < 0 && old != -ENOENT)
 		return old;
+	r = is_asked(instance, &on);
+	if (r)
+		return r;
 	r = bpffs_pin(map, instance->places.pins, PIN_IMAGE, 0640);
 	if (r)
 		return r;
 	r = slots_publish(instance->maps[PIN_OVERRIDES], 0, map);
 	if (r)
 		put_back(instance, old);
-	return r ? r : ask_program(instance, 1);
+	return r || on ? r : ask_program(instance, 1);
 }
 
 int overrides_publish(struct instance *instance, const struct image_file *image, struct diag *diag)
