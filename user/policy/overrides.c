@@ -72,13 +72,13 @@ static int compare(const void *left, const void *right)
 static int choose(const struct override_set *set, const struct override_clock *now,
 		  struct chosen *ret)
 {
-	ret->items = calloc(set->count + 1u, sizeof(*ret->items));
+	ret->items = calloc(set->count + 1u, sizeof(const struct override *));
 	if (!ret->items)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < set->count; i++)
 		if (!override_is_over(&set->items[i], now))
 			ret->items[ret->count++] = &set->items[i];
-	qsort(ret->items, ret->count, sizeof(*ret->items), compare);
+	qsort(ret->items, ret->count, sizeof(const struct override *), compare);
 	return 0;
 }
 
