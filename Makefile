@@ -202,6 +202,11 @@ fuzzers:
 	$(MAKE) --no-print-directory FUZZ=1 fuzz-programs
 fuzz-programs: $(FUZZERS)
 
+## mutants: every check of the validator deleted in turn; a test, and for a gate a row, must go red
+mutants: all
+	tools/mutants --unit
+	tools/mutants --rows --gates
+
 ## coverage: lines of policy/ and of the judging headers that unit tests and corpora run
 coverage:
 	$(MAKE) --no-print-directory COV=1 coverage-programs
@@ -324,6 +329,7 @@ unit-programs: $(UNIT)
 .PHONY: lint
 .PHONY: lint-flags
 .PHONY: man
+.PHONY: mutants
 .PHONY: outage
 .PHONY: outage-demo
 .PHONY: san

@@ -142,7 +142,8 @@ static bool take_lines(struct table_check *t, uint32_t entry)
 	uint32_t first = node_line(entry), lines = node_lines(entry);
 	uint64_t *seen = t->check->seen;
 
-	if (!t->section || first < t->section->first || lines > t->section->lines ||
+	/* a line before the section is a huge number of lines behind its first */
+	if (!t->section || lines > t->section->lines ||
 	    first - t->section->first > t->section->lines - lines) {
 		refuse_node(t, entry, "outside the section");
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Checking, loading and comparing images while memory runs out: every single allocation fails once.
- * They must say -ENOMEM, leave their output alone and leak nothing.
+ * Checking, loading, comparing and gating images while memory runs out: every single allocation
+ * fails once. They must say -ENOMEM, leave their output alone and leak nothing.
  */
 #include <errno.h>
 
@@ -9,6 +9,7 @@
 
 #include "image_help.h"
 #include "made_image.h"
+#include "policy/gates.h"
 
 struct attempt {
 	struct made_image made;
@@ -39,6 +40,39 @@ static int compare(struct attempt *a)
 
 	if (!r)
 		image_diff_free(&a->diff);
+	return r;
+}
+
+static int judge(struct attempt *a)
+{
+	struct image image = made_as_image(&a->made);
+	struct policy_settings settings;
+	struct gate_result results[GATES] = { 0 };
+	const struct gate_facts facts = {
+		.image = &image,
+		.good = &image,
+		.limits = &limits_builtin,
+		.settings = &settings.gates,
+		.forced = 1u << GATE_COVERAGE,
+	};
+	int r;
+
+	settings_default(&settings);
+	r = gates_run(&facts, results, &a->diag);
+	if (r) /* what comes before is known, the rest is not */
+		assert_true(results[GATE_GUARD].judged && !results[GATE_HOST].judged);
+	return r;
+}
+
+static int remember(struct attempt *a)
+{
+	const struct host_address item = { .family = 4, .kind = HOST_OWN };
+	struct host host = { 0 };
+	int r = host_add(&host, &item);
+
+	(void)a;
+	assert_int_equal(host.count, !r);
+	host_free(&host);
 	return r;
 }
 
@@ -93,12 +127,26 @@ static void images_are_compared_or_memory_runs_out(void **state)
 	assert_survives(compare, 5); /* changes, two sets of names, numbers, what is known */
 }
 
+static void gates_are_run_or_memory_runs_out(void **state)
+{
+	(void)state;
+	assert_survives(judge, 6); /* for growth and shrinkage: two sets of names, numbers */
+}
+
+static void an_address_is_kept_or_memory_runs_out(void **state)
+{
+	(void)state;
+	assert_survives(remember, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_image_is_checked_or_memory_runs_out),
 		cmocka_unit_test(an_image_is_loaded_or_memory_runs_out),
 		cmocka_unit_test(images_are_compared_or_memory_runs_out),
+		cmocka_unit_test(gates_are_run_or_memory_runs_out),
+		cmocka_unit_test(an_address_is_kept_or_memory_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,7 @@ static void json_of_another_shape_is_refused_where_it_begins(void **state)
 	assert_refused("{}", "unknown_shape", 1, 1);
 	assert_refused("\n {\"syncToken\":\"1\"}", "unknown_shape", 2, 2);
 	assert_refused("{\"prefixes\":{}}", "unknown_shape", 1, 13);
+	assert_refused("{\"prefixes\":{\"ipv4Prefix\":\"::\"}]}", "unknown_shape", 1, 13);
 	assert_refused("{\"prefixes\":[\"10.0.0.0/8\"]}", "unknown_shape", 1, 14);
 	assert_refused("{\"prefixes\":[{\"ip_prefix\":\"10.0.0.0/8\"}]}", "unknown_shape", 1, 14);
 	assert_refused("{\"prefixes\":[{\"ipv4Prefix\":7}]}", "unknown_shape", 1, 28);
@@ -200,11 +201,24 @@ static void broken_json_is_refused_where_it_breaks(void **state)
 	assert_refused("{\"prefixes\" []}", "json", 1, 13);
 	assert_refused("{\"prefixes\":[{\"ipv4Prefix\":\"::\"}", "json", 1, 33);
 	assert_refused("{\"prefixes\":[{\"ipv4Prefix\":\"::\" ", "json", 1, 33);
+	assert_refused("{\"prefixes\":[{\"ipv4Prefix\":\"::\"}}", "json", 1, 33);
 	assert_refused("{\"prefixes\":[]", "json", 1, 15);
 	assert_refused("{\"prefixes\":[]} x", "json", 1, 17);
 	assert_refused("{\"prefixes\":[{\"ipv4Prefix\":\"10.0.0.1/8\"}]}", "host_bits", 1, 29);
 	assert_refused("{\"prefixes\":[{\"ipv4Prefix\":\"10.0.0.0\\u002f8\"}]}", "bad_prefix", 1,
 		       29);
+}
+
+static void nothing_behind_the_end_is_read(void **state)
+{
+	static const char whole[] = "{\"prefixes\":[]}";
+	struct named_text cut = { "l", whole, 10 }; /* the quote that ends the key is not in it */
+	auto_vec struct prefix_vec vec = { 0 };
+	auto_diag struct diag diag = { 0 };
+
+	(void)state;
+	assert_int_equal(list_parse(&cut, 1, 10, &vec, &diag), -EINVAL);
+	assert_string_equal(diag.problems[0].message, "a string without its closing quote");
 }
 
 static double seconds(void)
@@ -266,6 +280,7 @@ int main(void)
 		cmocka_unit_test(published_json_is_read_with_lines),
 		cmocka_unit_test(json_of_another_shape_is_refused_where_it_begins),
 		cmocka_unit_test(broken_json_is_refused_where_it_breaks),
+		cmocka_unit_test(nothing_behind_the_end_is_read),
 		cmocka_unit_test(hostile_bytes_of_many_kinds_take_bounded_time),
 		cmocka_unit_test(a_text_longer_than_any_list_file_is_not_even_read),
 	};

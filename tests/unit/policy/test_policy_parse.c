@@ -100,7 +100,10 @@ static void what_is_not_text_is_refused_with_its_place(void **state)
 	(void)state;
 	assert_only("version: 1\nmode: \xff\n", NULL, "p.yaml:2:7", "not_utf8",
 		    "byte 0xff is not UTF-8");
-	assert_only("\xff\xfev", NULL, "p.yaml:1:1", "not_utf8", NULL);
+	assert_only("\xff\xfev", NULL, "p.yaml:1:1", "not_utf8",
+		    "the text is UTF-16; save it as UTF-8");
+	assert_only("\xfe\xff", NULL, "p.yaml:1:1", "not_utf8",
+		    "the text is UTF-16; save it as UTF-8");
 	assert_only("version: 1\rmode: x\n", NULL, "p.yaml:1:11", "control_character", NULL);
 	assert_only("version: 1 # \xc3\xa9\x1b\n", NULL, "p.yaml:1:15", "control_character", NULL);
 	assert_only("version: 1\xe2\x80\xa8\n", NULL, "p.yaml:1:11", "control_character", NULL);
@@ -207,6 +210,7 @@ static void settings_of_the_wrong_kind_or_range_are_refused(void **state)
 		  "out_of_range" },
 		{ "mark: {mask: 0x, value: 1}", "p.yaml:2:14", "bad_value" },
 		{ "mark: {mask: 0xfg, value: 1}", "p.yaml:2:14", "bad_value" },
+		{ "mark: {mask: 1a, value: 1}", "p.yaml:2:14", "bad_value" },
 		{ "mark: {mask: 010, value: 1}", "p.yaml:2:14", "bad_value" },
 		{ "mark: {mask: -1, value: 1}", "p.yaml:2:14", "bad_value" },
 		{ "mark: {mask: '1', value: 1}", "p.yaml:2:14", "bad_value" },
@@ -235,6 +239,8 @@ static void settings_of_the_wrong_kind_or_range_are_refused(void **state)
 	}
 	assert_only("version: 2\n", NULL, "p.yaml:1:10", "bad_version",
 		    "version 2 is not one this tool reads; it reads 1");
+	assert_only("version:\n", NULL, "p.yaml:1:9", "bad_value",
+		    "version is a whole number, not ''");
 	assert_only("version: one\n", NULL, "p.yaml:1:10", "bad_value", NULL);
 	assert_only("version: 1\nprotect:\n", NULL, "p.yaml:2:9", "wrong_kind",
 		    "protect is a mapping of keys, not nothing");

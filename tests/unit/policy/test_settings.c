@@ -119,6 +119,9 @@ static void steps_that_do_not_rise_are_refused(void **state)
 	assert_only("version: 1\ncanary: {steps: [10%, 0.5%, 20%]}\n", NULL, "p.yaml:2:23",
 		    "steps_not_rising",
 		    "each step is larger than the one before it: 0.5% after 10.0%");
+	/* What is refused for itself is compared with nothing. */
+	assert_only("version: 1\ncanary: {steps: [50%, 100%, 60%]}\n", NULL, "p.yaml:2:23",
+		    "out_of_range", NULL);
 	parse_with("version: 1\ncanary: {steps: [1%,2%,3%,4%,5%,6%,7%,8%,9%]}\n", NULL, &result);
 	assert_int_equal(result.diag.total, 1);
 	assert_problem(&result.diag, 0, "p.yaml:2:17", "too_many_steps",
