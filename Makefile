@@ -179,7 +179,7 @@ e2e: all
 # Rows that are tests of another folder.
 ROWS     := $(if $(filter outage,$(MAKECMDGOALS)),$(patsubst %.c,$(B)/%,$(shell tools/outage-table --files)))
 ## outage: every row of the fault matrix, the slow ones too, and a table of them (root)
-outage: all $(SHIM) $(OUTAGE_C) $(filter $(B)/%,$(ROWS))
+outage: all $(SHIM) $(B)/tests/bench/naive $(OUTAGE_C) $(filter $(B)/%,$(ROWS))
 	rm -rf $(B)/outage-logs
 	@tests/run --logs $(B)/outage-logs $(OUTAGE) $(ROWS); r=$$?; \
 		tools/outage-table $(B)/outage-logs && exit $$r
@@ -222,7 +222,7 @@ clang-matrix:
 	tests/run tests/bpf/clang-matrix
 
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
-check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT)
+check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT) $(B)/tests/bench/naive
 	tests/run tools/lint $(wildcard tests/lint/*.bats) $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
 
 ## test: install what is missing, then check (root)
@@ -247,7 +247,7 @@ conformance: $(B)/tools/conformance
 	$(MAKE) --no-print-directory SAN=1 build/san/tools/conformance
 	tools/conformance.sh $(B)
 
-BENCH := $(B)/tests/bench/packets
+BENCH := $(B)/tests/bench/packets $(B)/tests/bench/naive
 $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -257,6 +257,10 @@ $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 ## bench: nanoseconds per packet by class, as ratios to a bare counting drop (root)
 bench: $(BENCH) $(B)/tests/bench/bare.bpf.o
 	tests/bench/run $(B)
+
+## campaign: 300 good policies under floods, 100 bad ones three ways, from a seed; an hour (root)
+campaign: all $(B)/tests/bench/naive
+	tests/bench/campaign $(B)
 
 MAN_SRC  := $(wildcard man/*.scd)
 ## man: the manual pages, in $(B)/man
@@ -311,6 +315,7 @@ unit-programs: $(UNIT)
 .PHONY: bench
 .PHONY: bench-tables
 .PHONY: bpf
+.PHONY: campaign
 .PHONY: check
 .PHONY: clang-matrix
 .PHONY: clean

@@ -127,7 +127,9 @@ struct sampler {
 	__u32 gap; /* packets from the last sample to it */
 	__u64 window_ns; /* when the window began */
 	__u64 last_ns; /* when the last sample was taken, coarse */
-	__u64 reserved2[4];
+	__u32 epoch; /* of the word that this is adapted to */
+	__u32 reserved;
+	__u64 reserved2[3];
 };
 _Static_assert(sizeof(struct sampler) == 64, "one cache line");
 

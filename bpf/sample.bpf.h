@@ -32,7 +32,7 @@ static __always_inline __u32 sample_due(const struct passage *s)
 	__u32 kind = sample_kind(s);
 	struct sampler *sampler = bpf_map_lookup_elem(&samplers, &kind);
 
-	return sampler && !(sampler->left-- & (SAMPLE_LOOK - 1));
+	return sampler && (!(sampler->left-- & (SAMPLE_LOOK - 1)) || sampler->epoch != s->epoch);
 }
 
 /* ns between two samples of a kind on this CPU, if all CPUs took their share. */
@@ -104,6 +104,18 @@ static __always_inline __u32 sample_gap(__u32 interval)
 }
 
 /*
+ * Who judges has changed, and with it what is dropped: what was rare may be everything now, and of
+ * what is rare now every packet counts. So the rate is learnt anew, from the first packet on.
+ */
+static __always_inline void sample_renew(struct sampler *m, __u32 epoch)
+{
+	m->epoch = epoch;
+	m->interval = m->gap = 1;
+	m->window_ns = bpf_ktime_get_ns();
+	m->taken = 0;
+}
+
+/*
  * The countdown is at @left. Is this packet taken? Then the next countdown begins, and what it
  * stands for is returned; else 0.
  */
@@ -112,8 +124,8 @@ static __always_inline __u32 sample_now(struct sampler *m, const struct passage 
 {
 	__u32 counted;
 
-	if (!m->interval)
-		m->interval = 1; /* the first packet of all */
+	if (!m->interval || m->epoch != s->epoch)
+		sample_renew(m, s->epoch);
 	counted = left < m->gap ? m->gap - left : m->gap;
 	if (counted == m->gap) {
 		counted = m->interval;

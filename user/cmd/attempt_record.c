@@ -49,12 +49,14 @@ json_t *attempt_gates_json(const struct attempt *attempt)
 
 json_t *attempt_sums_json(const struct traffic_sums *sums)
 {
-	return json_pack("{so,so,so,so,so,si,si,si,si}", "packets", json_u64(sums->packets),
-			 "newly_dropped", json_u64(sums->newly_dropped), "established",
-			 json_u64(sums->established), "expected", json_u64(sums->expected),
-			 "newly_passed", json_u64(sums->newly_passed), "sources",
-			 (int)sums->sources, "sources_dropped", (int)sums->sources_dropped,
-			 "worst_port", (int)sums->worst_port, "worst_list", (int)sums->worst_list);
+	return json_pack(
+		"{so,so,so,so,so,so,si,si,si,si,si,si}", "samples", json_u64(sums->samples),
+		"packets", json_u64(sums->packets), "newly_dropped", json_u64(sums->newly_dropped),
+		"established", json_u64(sums->established), "expected", json_u64(sums->expected),
+		"newly_passed", json_u64(sums->newly_passed), "sources", (int)sums->sources,
+		"sources_dropped", (int)sums->sources_dropped, "regular", (int)sums->regular,
+		"regular_dropped", (int)sums->regular_dropped, "worst_port", (int)sums->worst_port,
+		"worst_list", (int)sums->worst_list);
 }
 
 static json_t *trial_json(const struct attempt *attempt)
