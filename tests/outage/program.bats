@@ -7,6 +7,7 @@ load ../lib/e2e
 load ../lib/netns
 load ../lib/flows
 load ../lib/trial
+load ../lib/outage
 
 setup() {
 	outage_setup
@@ -82,23 +83,6 @@ hollow_images() {
 	[[ "$output" == *unchanged* ]]
 }
 
-# forced FILE - its bytes in the live slot by bpftool alone, as no command of ours would.
-forced() {
-	local lines
-	lines=$(($(stat -c %s "$1") / 64))
-	bpftool map create "$PINS/forced" type array key 4 value 64 entries "$lines" \
-		name image flags 0x1400
-	xxd -p -c 64 "$1" | awk '{
-		printf "map update pinned %s key %d %d 0 0 value hex", PINS, (NR - 1) % 256, int((NR - 1) / 256)
-		for (i = 1; i <= 128; i += 2)
-			printf " %s", substr($0, i, 2)
-		print ""
-	}' PINS="$PINS/forced" >"$DIR/batch"
-	bpftool batch file "$DIR/batch" >/dev/null
-	bpftool map update pinned "$PINS/slots" key "$LIVE" 0 0 0 value pinned "$PINS/forced"
-	rm "$PINS/forced"
-}
-
 counted() { stanch -j stats --by reason | jq -r '[.rows[] | select(.name | startswith("image_")) | .packets | tonumber] | add'; }
 
 @test "F10: forced into the live slot by hand, none of them loses a packet, and each is counted" {
@@ -109,7 +93,7 @@ counted() { stanch -j stats --by reason | jq -r '[.rows[] | select(.name | start
 		hollow "$what"
 		before=$(counted)
 		flows_start
-		forced "$DIR/hollow.img"
+		force_image "$LIVE" "$DIR/hollow.img"
 		sleep 0.3
 		run -1 stanch verify
 		bpftool map update pinned "$PINS/slots" key "$LIVE" 0 0 0 value pinned "$PINS/gen-1"
