@@ -27,7 +27,7 @@ nobody_harmed() {
 	trial_policy next "$FLOW_B" 203.0.113.99
 	run -0 --separate-stderr stanch apply "$DIR/next.yaml"
 	[[ "$stderr" == *"canary 1.0 %"*"canary 50.0 %"*"soak"* ]]
-	! on_trial
+	run ! on_trial
 	[ "$(audit '[.[-2:][] | .event + " " + .result] | join(", ")')" = "apply trial, apply applied" ]
 	[ "$(newest .trial.result)" = kept ]
 	[ "$(newest '.trial.traffic.packets | tonumber')" -gt 1000 ]
@@ -96,7 +96,7 @@ nobody_harmed() {
 	run -6 stanch apply --now "$DIR/kept.yaml"
 	run -0 stanch confirm
 	apply_end 0
-	! on_trial
+	run ! on_trial
 	[ "$(stanch -j status | jq -r .live.generation)" = 2 ]
 	run -5 stanch confirm
 }
@@ -202,5 +202,5 @@ nobody_harmed() {
 	trial_policy next "$FLOW_B" 203.0.113.99
 	run -0 --separate-stderr stanch apply "$DIR/next.yaml"
 	[[ "$stderr" == *"nothing is attached"* ]]
-	! on_trial
+	run ! on_trial
 }

@@ -10,7 +10,6 @@ load ../lib/trial
 
 setup() {
 	trial_setup
-	BEGAN=$(date +%s%N)
 }
 
 teardown() {
