@@ -397,6 +397,67 @@ static void both_images_judge_and_only_enforced_drops_are_drops(void **state)
 	assert_true(pair.reference_drops);
 }
 
+/* ---- at random ---- */
+
+/* Bytes that may be anything, as a sample may hold, on few addresses and ports so that they meet. */
+static void random_sample(uint64_t *random, struct sample *ret)
+{
+	uint64_t *words = (uint64_t *)ret;
+	struct sample base = tcp_from((uint32_t)random_next(random) % 64, 80, TCP_ACK);
+
+	for (size_t i = 0; i < sizeof(*ret) / sizeof(*words); i++)
+		words[i] = random_next(random);
+	if (random_next(random) % 4)
+		memcpy(ret->head, base.head, random_next(random) % base.captured);
+	if (random_next(random) % 4)
+		ret->length %= 2000;
+}
+
+static void assert_sums_agree(const struct traffic_sums *sums)
+{
+	assert_true(sums->samples_dropped <= sums->samples);
+	assert_true(sums->newly_dropped <= sums->packets);
+	assert_true(sums->samples <= sums->packets);
+	assert_true(sums->sources_dropped <= sums->sources);
+	assert_true(sums->regular_dropped <= sums->regular);
+	assert_true(sums->regular <= sums->sources);
+	assert_true(sums->port_dropped <= sums->port_packets);
+	assert_true(sums->port_packets <= sums->packets);
+	assert_true(sums->worst_list_dropped <= sums->newly_dropped);
+}
+
+static void whatever_a_sample_holds_the_sums_agree(void **state)
+{
+	auto_made struct made made = { 0 };
+	auto_image struct image_file image = { 0 };
+	auto_traffic struct traffic *traffic = NULL;
+	uint64_t random = 3;
+	uint32_t judged = 0;
+
+	(void)state;
+	named_lists(&made, &image);
+	traffic = tally(&image.image);
+	assert_int_equal(traffic_expect(traffic, "list-3"), 0);
+	for (uint32_t i = 0; i < 100000; i++) {
+		struct sample sample;
+		struct traffic_pair pair = { .list = (uint16_t)random_next(&random) };
+		struct traffic_sums sums;
+
+		random_sample(&random, &sample);
+		pair.reference_drops = random_next(&random) & 1;
+		pair.candidate_drops = random_next(&random) & 1;
+		judged += !traffic_judge_sample(NULL, &image.image, &sample, &pair);
+		assert_int_equal(traffic_add(traffic, &sample, &pair), 0);
+		if (i % 100)
+			continue;
+		sums = sums_of(traffic);
+		assert_sums_agree(&sums);
+		judge(traffic, NULL);
+	}
+	print_message("%u samples could be judged\n", judged);
+	assert_true(judged > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +478,7 @@ int main(void)
 		cmocka_unit_test(samples_are_judged_as_their_frames_or_not_at_all),
 		cmocka_unit_test(headers_beyond_the_sample_are_not_judged),
 		cmocka_unit_test(both_images_judge_and_only_enforced_drops_are_drops),
+		cmocka_unit_test(whatever_a_sample_holds_the_sums_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
