@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
 #include "force.h"
@@ -42,12 +43,24 @@ static inline void bed_close(struct bed *bed)
 }
 #define auto_bed cleanup(bed_close)
 
+/*
+ * Attached somewhere, a program stays in the kernel's dispatcher; else every test run puts it there
+ * and takes it out again, with a grace period for each.
+ */
+static inline void bed_settle(struct bed *bed)
+{
+	rig_enter(bed->rig, rig_namespace(bed->rig));
+	/* lo, in generic mode */
+	assert_int_equal(bpf_xdp_attach(1, bed->program, 1 << 1, NULL), 0);
+}
+
 static inline struct bed bed_of(void **state)
 {
 	struct bed bed = { .rig = rig_of(state) };
 
 	bed.instance = rig_create(bed.rig);
 	bed.program = rig_program(bed.rig);
+	bed_settle(&bed);
 	assert_int_equal(control_open(&bed.rig->places, &bed.control), 0);
 	return bed;
 }
