@@ -124,20 +124,6 @@ static void a_flood_of_one_reason_is_held_back_and_counted(void **state)
 	assert_int_equal(seen.count, budget.sent);
 }
 
-/* Let every CPU send on; what it has counted stays. */
-static void renew_budget(const struct instance *instance)
-{
-	int fd = instance_map_fd(instance, "budget"), cpus = libbpf_num_possible_cpus();
-	autofree struct event_budget *each = calloc(cpus, sizeof(*each));
-	uint32_t key = REASON_LIST_DROP;
-
-	assert_non_null(each);
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, each), 0);
-	for (int i = 0; i < cpus; i++)
-		each[i].used = 0;
-	assert_int_equal(bpf_map_update_elem(fd, &key, each, BPF_ANY), 0);
-}
-
 /* Nobody reads (F23): the buffer is full after some 13,000 events, packets are judged on. */
 static void what_nobody_reads_is_lost_and_counted(void **state)
 {
@@ -152,7 +138,7 @@ static void what_nobody_reads_is_lost_and_counted(void **state)
 	slot = rig_apply(rig, instance, policy, 1);
 	program = rig_program(rig);
 	for (unsigned int i = 0; i < rounds; i++) {
-		renew_budget(instance);
+		rig_renew_budget(instance, REASON_LIST_DROP);
 		judge_times(program, BAD, EVENTS_PER_SECOND);
 	}
 	budget = budget_of(instance, REASON_LIST_DROP);

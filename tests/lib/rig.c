@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
 #include "policy/policy.h"
@@ -290,4 +291,17 @@ uint64_t rig_total(const struct instance *instance)
 	for (uint32_t i = 0; i < COUNTERS * VERDICTS; i++)
 		total += counters[i / VERDICTS].packets[i % VERDICTS];
 	return total;
+}
+
+void rig_renew_budget(const struct instance *instance, enum reason reason)
+{
+	int fd = instance_map_fd(instance, "budget"), cpus = libbpf_num_possible_cpus();
+	autofree struct event_budget *each = calloc(cpus, sizeof(*each));
+	uint32_t key = reason;
+
+	assert_non_null(each);
+	assert_int_equal(bpf_map_lookup_elem(fd, &key, each), 0);
+	for (int i = 0; i < cpus; i++)
+		each[i].used = 0;
+	assert_int_equal(bpf_map_update_elem(fd, &key, each, BPF_ANY), 0);
 }

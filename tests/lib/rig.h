@@ -58,6 +58,9 @@ uint64_t rig_counted(const struct instance *instance, unsigned int slot, uint8_t
 /* rig_total - packets counted at all. */
 uint64_t rig_total(const struct instance *instance);
 
+/* rig_renew_budget - let every CPU report on at once; what it has counted stays. */
+void rig_renew_budget(const struct instance *instance, enum reason reason);
+
 /*
  * rig_as_reader - what @fn returns (0..98) in a process without privileges but of the group that
  * may observe; 99 when it cannot become one.
