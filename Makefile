@@ -74,7 +74,7 @@ TOOL_FLAGS := -Itools/lib -Itools/bpf -I$(B)/tools/bpf
 # Variants of the program that do something wrong or slow on purpose.
 VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
 # Faults on order, preloaded into the tool or from outside, and a program to see them on.
-SHIM     := $(B)/tests/shim/shim.so $(B)/tests/shim/victim $(B)/tests/shim/kill_at
+SHIM     := $(B)/tests/shim/shim.so $(B)/tests/shim/flip.so $(B)/tests/shim/victim $(B)/tests/shim/kill_at
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
@@ -124,8 +124,8 @@ $(FUZZERS): $(B)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(TOOL_FLAGS) $(CFLAGS) $(FUZZ_LINK) -MMD -MP -MF $@.d -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
-# It defines what a fortified header would define too.
-$(B)/tests/shim/shim.so: tests/shim/shim.c
+# They define what a fortified header would define too.
+$(B)/tests/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -fPIC -shared -o $@ $<
