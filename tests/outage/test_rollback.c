@@ -32,26 +32,22 @@ static const char *tool(void)
 	return path ? path : "build/stanch";
 }
 
-static pid_t start(char *const *command)
+/* Exit code of a command, 127 when there is none of that name. */
+static int code_of(char *const *command)
 {
 	posix_spawn_file_actions_t actions;
+	int status = -1, r;
 	pid_t pid = 0;
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-	assert_int_equal(posix_spawnp(&pid, command[0], &actions, NULL, command, environ), 0);
+	r = posix_spawnp(&pid, command[0], &actions, NULL, command, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	return pid;
-}
-
-static void run(char *const *command)
-{
-	pid_t pid = start(command);
-	int status = -1;
-
+	if (r)
+		return 127;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	return WEXITSTATUS(status);
 }
 
 /* ---- the policies: both flag everybody, so that the order can be seen ---- */
@@ -90,7 +86,7 @@ static void apply(const struct crossing *crossing, const char *name)
 	char *const command[] = { (char *)tool(), "-q", "apply", "--now", path, NULL };
 
 	snprintf(path, sizeof(path), "%s/%s", crossing->rig->folder, name);
-	run(command);
+	assert_int_equal(code_of(command), 0);
 }
 
 static struct word word_now(const struct crossing *crossing)
@@ -130,14 +126,10 @@ static uint64_t go_back(struct going_back *back)
 {
 	const struct order *order = back->crossing->order;
 	uint64_t begun, last;
-	int status = -1;
-	pid_t pid;
 
 	make_worse(back);
 	begun = traffic_now();
-	pid = start(back->command);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(code_of(back->command), 0);
 	crossing_wait(back->crossing, back->rank);
 	last = order->newest_ns + order->sides[0].behind_ns;
 	assert_true(last > begun);
@@ -216,7 +208,9 @@ static int opened(const struct crossing *crossing, const char *arguments)
 
 static bool can_watch(void)
 {
-	return !system("strace -qq -o /dev/null true 2>/dev/null");
+	char *const command[] = { "strace", "-qq", "-o", "/dev/null", "true", NULL };
+
+	return !code_of(command);
 }
 
 static void a_rollback_opens_no_policy_no_list_and_no_image(void **state)
