@@ -82,29 +82,9 @@ static int choose_slot(struct attempt *attempt)
 	return EXIT_DONE;
 }
 
-/* What the lists of the generation in this slot counted goes on under their names. */
 static int retire(struct attempt *attempt)
 {
-	uint32_t entries = instance_limits(attempt->instance)->lists + 2;
-	autofree struct hit *hits = calloc(entries, sizeof(*hits));
-	auto_totals struct totals *totals = NULL;
-	auto_image struct image_file old = { 0 };
-	char identity[INSTANCE_IDENTITY];
-	int r;
-
-	if (!hits)
-		return -ENOMEM;
-	r = instance_identity(attempt->instance, identity);
-	if (!r)
-		r = totals_load(&attempt->options->places, identity, &totals);
-	if (!r)
-		r = hits_read(attempt->instance, attempt->slot, hits);
-	if (r)
-		return r;
-	r = live_image(attempt->instance, attempt->slot, &old);
-	if (r && r != -ENOENT && r != -EBADMSG) /* without one, nobody knows what was counted */
-		return r;
-	return totals_retire(totals, attempt->slot, old.bytes ? &old.image : NULL, hits, entries);
+	return live_retire(attempt->options, attempt->instance, attempt->slot);
 }
 
 static int step_stage(struct attempt *attempt)

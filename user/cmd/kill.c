@@ -100,6 +100,7 @@ static int change(const struct options *options, const char *verb, uint16_t set,
 	live_record(options,
 		    json_pack("{ss, ss, so, so}", "event", verb, "result", "applied", "stages",
 			      kills_json(set | clear), "killed", kills_json(kills)));
+	switch_keep(options, control);
 	return EXIT_DONE;
 }
 

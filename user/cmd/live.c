@@ -32,13 +32,42 @@ int live_open(const struct options *options, struct instance **ret)
 	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
 }
 
+/*
+ * What the operator last wished outlives the machine's restart. Where that cannot be read nobody
+ * knows whether packets were meant to be dropped, so none is.
+ */
+static int switch_back(const struct options *options)
+{
+	auto_control struct control *control = NULL;
+	uint8_t mode = MODE_MONITOR;
+	uint16_t kills = 0;
+	int r, known = switches_read(&options->places, &mode, &kills);
+
+	if (known == -ENOENT)
+		return 0;
+	if (known)
+		say_warning("the operator's mode of before cannot be read (%s): MODE MONITOR, "
+			    "nothing is dropped; `stanch mode enforce` ends that",
+			    say_reason(known));
+	r = control_open(&options->places, &control);
+	r = r ? r : control_set_mode(control, mode);
+	return r ? r : control_set_kills(control, kills, (uint16_t)~kills);
+}
+
 int live_create(const struct options *options, struct instance **ret)
 {
 	auto_diag struct diag diag = { 0 };
-	int r = instance_create(&options->places, ret, &diag);
+	int r = instance_open(&options->places, ret, &diag);
 
+	if (!r)
+		return EXIT_DONE;
+	diag_free(&diag);
+	r = instance_create(&options->places, ret, &diag);
 	if (r)
 		return live_open_failed(options, r, &diag);
+	r = switch_back(options);
+	if (r)
+		return say_errno(options, r, "the operator's mode could not be set");
 	override_restore(options, *ret); /* a failure was said, and must not stop the rest */
 	return EXIT_DONE;
 }
@@ -55,12 +84,6 @@ int live_control(const struct options *options, struct control **ret)
 	return r ? live_open_failed(options, r, &diag) : EXIT_DONE;
 }
 
-static void say_repaired(void *context, const char *text)
-{
-	(void)context;
-	say_warning("repaired: %s", text);
-}
-
 static int take_lock(const struct options *options, int *ret_fd)
 {
 	pid_t holder = 0;
@@ -72,9 +95,7 @@ static int take_lock(const struct options *options, int *ret_fd)
 	if (r < 0)
 		return say_errno(options, r, options->places.lock);
 	*ret_fd = r;
-	r = store_repair(&options->places, say_repaired, NULL);
-	if (r)
-		say_warning("%s: %s", options->places.state, say_reason(r));
+	live_repair(options);
 	return EXIT_DONE;
 }
 
@@ -117,4 +138,28 @@ int live_image(const struct instance *instance, unsigned int slot, struct image_
 	*ret = raw;
 	raw = (struct image_file){ 0 };
 	return 0;
+}
+
+int live_retire(const struct options *options, const struct instance *instance, unsigned int slot)
+{
+	uint32_t entries = instance_limits(instance)->lists + 2;
+	autofree struct hit *hits = calloc(entries, sizeof(*hits));
+	auto_totals struct totals *totals = NULL;
+	auto_image struct image_file old = { 0 };
+	char identity[INSTANCE_IDENTITY];
+	int r;
+
+	if (!hits)
+		return -ENOMEM;
+	r = instance_identity(instance, identity);
+	if (!r)
+		r = totals_load(&options->places, identity, &totals);
+	if (!r)
+		r = hits_read(instance, slot, hits);
+	if (r)
+		return r;
+	r = live_image(instance, slot, &old);
+	if (r && r != -ENOENT && r != -EBADMSG) /* without one, nobody knows what was counted */
+		return r;
+	return totals_retire(totals, slot, old.bytes ? &old.image : NULL, hits, entries);
 }

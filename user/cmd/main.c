@@ -79,6 +79,14 @@ const struct verb verbs[] = {
 	  cmd_history },
 	{ "verify", "", "compare what the kernel judges by with what was staged and stored",
 	  cmd_verify },
+	{ "restore", "",
+	  "bring back what was kept, after a restart of the machine\n\n"
+	  "The newest stored generation that verifies becomes live, the next one last-known-good.\n"
+	  "When none does, everything passes. Changes nothing where a generation is live already.",
+	  cmd_restore },
+	{ "hold", "SOURCE", "refuse what an unattended source wants to apply, until released",
+	  cmd_hold },
+	{ "release", "SOURCE", "let a source that is on hold apply again", cmd_release },
 	{ "events", "[-n|--count N] [--timeout S] [--reason R] [--verdict V]",
 	  "follow the sampled reports of the program\n\n"
 	  "A `?` behind a verdict says that it was not enforced. At the end: how many reports were\n"

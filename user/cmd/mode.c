@@ -87,6 +87,8 @@ static int run(const struct options *options, const struct wish *wish)
 	say_state(options, &after);
 	if (wish->mode || wish->glass >= 0)
 		record_change(options, &before, &after);
+	if (wish->mode)
+		switch_keep(options, control);
 	return EXIT_DONE;
 }
 

@@ -5,9 +5,28 @@
 #include <stanch/reasons.h>
 #include <string.h>
 
+#include "store/store.h"
+
 const char *mode_text(unsigned int mode)
 {
 	return mode < MODES ? mode_names[mode] : mode_names[MODE_BYPASS];
+}
+
+/* Of two commands at once the later one reads what both stored, and writes that. */
+#define KEEP_TRIES 3
+
+void switch_keep(const struct options *options, const struct control *control)
+{
+	struct word word, after = word_unpack(control_load(control, CONTROL_WORD));
+	int tries = KEEP_TRIES, r;
+
+	do {
+		word = after;
+		r = switches_write(&options->places, word.mode, word.kills);
+		after = word_unpack(control_load(control, CONTROL_WORD));
+	} while (!r && --tries && (after.mode != word.mode || after.kills != word.kills));
+	if (r)
+		say_warning("a restart of this machine will forget this: %s", say_reason(r));
 }
 
 static void stage_text(unsigned int stage, char *out, size_t size)

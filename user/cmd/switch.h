@@ -12,6 +12,12 @@
 /* The name of a mode as the operator's word has it: 3 reads as bypass. */
 const char *mode_text(unsigned int mode);
 
+/*
+ * switch_keep - write mode and kill bits down for the next restart, after the store. A disk that
+ * takes nothing is said and stops nobody.
+ */
+void switch_keep(const struct options *options, const struct control *control);
+
 /* kills_json - the killed stages by name; a stage that this tool does not know is "stage-N". */
 json_t *kills_json(uint16_t kills);
 /* kills_text - the same in one line, "all" for every bit, "none". @out has KILLS_TEXT bytes. */
