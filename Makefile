@@ -282,10 +282,14 @@ bench-tables: $(B)/tests/bench/tables
 	$<
 
 
-## install: the tool and its manual pages below DESTDIR
+## install: the tool, its units and its manual pages below DESTDIR
 MANDIR   := $(DESTDIR)$(PREFIX)/share/man
+UNITDIR  := $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: $(B)/stanch
 	install -D -m 755 $(B)/stanch $(DESTDIR)$(PREFIX)/sbin/stanch
+	install -d $(UNITDIR)
+	$(foreach unit,$(wildcard packaging/*.service),sed 's|/usr/sbin|$(PREFIX)/sbin|' \
+		$(unit) >$(UNITDIR)/$(notdir $(unit)) &&) true
 	$(foreach page,$(wildcard $(B)/man/*),install -D -m 644 $(page) \
 		$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true
 

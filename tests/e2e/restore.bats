@@ -260,3 +260,23 @@ damage() {
 		done
 	done
 }
+
+# unit_value NAME - of the unit, without its name.
+unit_value() { sed -n "s/^$1=//p" "$ROOT/packaging/stanch.service"; }
+
+@test "the unit is one that systemd understands, and its capabilities suffice" {
+	apply_all 1 2
+	restart
+	umount "$STANCH_BPF_DIR"
+	caps=$(unit_value CapabilityBoundingSet | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+	[[ $(unit_value ExecStart) == "/usr/sbin/stanch restore" ]]
+	run -0 setpriv "--bounding-set=-all,$caps" "--inh-caps=-all" --no-new-privs "$STANCH" restore
+	echo "$output"
+	judges 2 2
+	command -v systemd-analyze >/dev/null || skip "needs systemd-analyze"
+	for unit in stanch.service stanch@.service; do
+		sed "s|/usr/sbin/stanch|$STANCH|" "$ROOT/packaging/$unit" >"$DIR/$unit"
+	done
+	run -0 systemd-analyze verify --man=no "$DIR/stanch.service" "$DIR/stanch@eth0.service"
+	[ -z "$output" ]
+}

@@ -82,8 +82,9 @@ static bool mounts_stay(void)
 		if (*entry->d_name < '0' || *entry->d_name > '9' || !strcmp(entry->d_name, self))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/ns/mnt", entry->d_name);
-		if (!stat(path, &other) && other.st_ino == own.st_ino)
-			return true;
+		if (stat(path, &other) ? errno != ENOENT && errno != ESRCH
+				       : other.st_ino == own.st_ino)
+			return true; /* or it may not be looked at: nobody can tell */
 	}
 	return false;
 }
