@@ -40,7 +40,7 @@ static bool at_address_end(const struct reader *reader)
 	return reader->at == reader->end || *reader->at == '/';
 }
 
-/* One decimal number without leading zeroes, at most three digits long. */
+/* One decimal number without leading zeroes. Digits past a fourth are left: four are too many. */
 static int read_decimal(struct reader *reader, uint32_t *ret)
 {
 	const char *start = reader->at;
@@ -48,9 +48,7 @@ static int read_decimal(struct reader *reader, uint32_t *ret)
 
 	while (reader->at < reader->end && reader->at - start < 4 && is_digit(*reader->at))
 		value = value * 10 + (uint32_t)(*reader->at++ - '0');
-	if (reader->at == start || reader->at - start > 3)
-		return -EINVAL;
-	if (*start == '0' && reader->at - start > 1)
+	if (reader->at == start || (*start == '0' && reader->at - start > 1))
 		return -EINVAL;
 	*ret = value;
 	return 0;

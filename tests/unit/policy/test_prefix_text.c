@@ -144,6 +144,14 @@ static const char *const malformed[] = {
 	"0:0:0:0:0:ffff:1.2.3.4",
 	"1.2.3.4:80",
 	"1:2:3:4:5:6:7:8/64/64",
+	"1.2.3x4",
+	"1-2-3-4",
+	"1.2.3.1000",
+	"1.2.3.12345",
+	"1.2.3.4/99999x",
+	"1:::2",
+	"1:2:3:4:5:6:7x8",
+	"::1:2:3:4:5:6:7:1.2.3.4",
 };
 
 static void malformed_texts_are_refused_and_change_nothing(void **state)
