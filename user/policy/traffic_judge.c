@@ -110,12 +110,10 @@ static bool surely_over(const struct share *s)
  */
 static bool regular_known(const struct tally *tally)
 {
-	uint64_t samples = tally->sums.samples;
-	uint32_t before;
+	/* of fewer than four there is no regular source, and nobody asks */
+	uint64_t samples = tally->sums.samples | 4;
+	uint32_t before = tally->regular_at[62 - __builtin_clzll(samples)];
 
-	if (samples < 4)
-		return false;
-	before = tally->regular_at[62 - __builtin_clzll(samples)];
 	return tally->sums.regular <= before + before / 3;
 }
 

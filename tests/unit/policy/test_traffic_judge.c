@@ -68,6 +68,28 @@ static void sources_refuse_by_themselves(void **state)
 	assert_int_equal(judge(traffic, "of sources (8 of 530)"), TRAFFIC_TOO_LITTLE);
 }
 
+/* With no other limit than that of sources. */
+static void of_sources_there_must_be_two_and_eight_packets(void **state)
+{
+	static const struct gate_settings sources = { .newly_dropped = 1000000,
+						      .newly_dropped_sources = 5000,
+						      .newly_dropped_port = 1000000 };
+	auto_traffic struct traffic *many = tally(NULL), *one = tally(NULL);
+
+	(void)state;
+	add_crowd(many, CROWD, 12);
+	for (uint32_t i = 0; i < 7; i++)
+		add_udp(many, HARMED + i, 0, 1);
+	assert_int_equal(traffic_judge(many, &sources, NULL), TRAFFIC_TOO_LITTLE);
+	add_udp(many, HARMED, 0, 1);
+	assert_int_equal(traffic_judge(many, &sources, NULL), TRAFFIC_HARM);
+	add_crowd(one, CROWD, 9);
+	add_udp(one, HARMED, 0, 8);
+	assert_int_equal(traffic_judge(one, &sources, NULL), TRAFFIC_TOO_LITTLE);
+	add_udp(one, HARMED + 1, 0, 1);
+	assert_int_equal(traffic_judge(one, &sources, NULL), TRAFFIC_HARM);
+}
+
 static void ports_refuse_by_themselves(void **state)
 {
 	auto_traffic struct traffic *traffic = tally(NULL);
@@ -306,6 +328,7 @@ int main(void)
 		cmocka_unit_test(packets_refuse_by_themselves),
 		cmocka_unit_test(fewer_than_eight_packets_are_no_evidence),
 		cmocka_unit_test(sources_refuse_by_themselves),
+		cmocka_unit_test(of_sources_there_must_be_two_and_eight_packets),
 		cmocka_unit_test(ports_refuse_by_themselves),
 		cmocka_unit_test(one_of_fifty_regular_sources_is_harm),
 		cmocka_unit_test(two_regular_sources_are_harm_sooner),
