@@ -206,8 +206,9 @@ static void what_is_finer_than_can_be_kept_is_refused(void **state)
 static void what_is_no_number_with_its_unit_is_refused(void **state)
 {
 	static const char *const shares[] = {
-		"1",   "%",    ".5%",  "1.%", "1..5%", "1.5.1%", "1 %",	 "-1%", "+1%",
-		"01%", "1e1%", "0x1%", "1%%", "1s",    "~",	 "1,5%", "1.5", "12345678901%"
+		"1",   "%",    ".5%", "1.%",	      "1..5%",	     "1.5.1%",	     "1 %",
+		"-1%", "+1%",  "01%", "1e1%",	      "0x1%",	     "1%%",	     "1s",
+		"~",   "1,5%", "1.5", "12345678901%", "1234567890%", "0.1234567890%"
 	};
 	static const struct refusal rows[] = {
 		{ "gates: {growth: 150%}", "p.yaml:2:17", "bad_value",
