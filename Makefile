@@ -74,7 +74,7 @@ TOOL_FLAGS := -Itools/lib -Itools/bpf -I$(B)/tools/bpf
 # Variants of the program that do something wrong or slow on purpose.
 VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
 # Faults on order, preloaded into the tool or from outside, and a program to see them on.
-SHIM     := $(B)/tests/shim/shim.so $(B)/tests/shim/flip.so $(B)/tests/shim/victim $(B)/tests/shim/kill_at
+SHIM     := $(patsubst %,$(B)/tests/shim/%,shim.so flip.so clock.so victim kill_at)
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
