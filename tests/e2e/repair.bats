@@ -184,7 +184,7 @@ trial_killed() {
 	repair
 	[ "$(audit '[.[] | select(.event == "repair")] | length')" = 1 ]
 	[ "$(audit '[.[] | select(.event == "repair")][0] | .result + " " + .generation')" = "expired 3" ]
-	! on_trial
+	run ! on_trial
 	judges 2 2
 	stanch -q apply --now "$DIR/p4.yaml"
 	judges 4

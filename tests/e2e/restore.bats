@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # restore: what comes back after a restart of the machine, whatever the disk has become.
+# shellcheck disable=SC2016 # backquotes of a message
 
 load ../lib/e2e
 load ../lib/shim
