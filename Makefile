@@ -262,6 +262,11 @@ bench: $(BENCH) $(B)/tests/bench/bare.bpf.o
 campaign: all $(B)/tests/bench/naive
 	tests/bench/campaign $(B)
 
+MINUTES  ?= 120
+## soak: every verb at random under traffic for MINUTES=120, SEED=N for another order (root)
+soak: all
+	tests/bench/soak --seconds $$(($(MINUTES) * 60)) $(if $(SEED),--seed $(SEED)) $(B)
+
 MAN_SRC  := $(wildcard man/*.scd)
 ## man: the manual pages, in $(B)/man
 man: $(MAN_SRC:man/%.scd=$(B)/man/%)
@@ -343,6 +348,7 @@ unit-programs: $(UNIT)
 .PHONY: outage-demo
 .PHONY: san
 .PHONY: san-programs
+.PHONY: soak
 .PHONY: test
 .PHONY: test-vm
 .PHONY: unit
