@@ -172,10 +172,13 @@ nobody_harmed() {
 	run -3 stanch apply --source feed "$DIR/harm.yaml"
 	run -3 --separate-stderr stanch apply --source feed "$DIR/harm.yaml"
 	[[ "$stderr" == *"on hold"* ]]
+	[[ "$(stanch status)" == *"SOURCE ON HOLD: feed"* ]]
 	trial_policy next "$FLOW_B" 203.0.113.99
 	run -3 --separate-stderr stanch apply --now --source feed "$DIR/next.yaml"
 	[[ "$stderr" == *"stanch release feed"* ]]
 	run -0 stanch apply --now "$DIR/next.yaml"
+	run -0 stanch release feed
+	[[ "$(stanch status)" != *"ON HOLD"* ]]
 	flows_stop
 }
 

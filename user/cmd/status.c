@@ -12,6 +12,7 @@
 
 #include "args.h"
 #include "live.h"
+#include "store/store.h"
 #include "switch.h"
 
 static void status_free(struct status *status)
@@ -180,6 +181,27 @@ static void shout_overrides(struct status *status)
 		      view->merge.stale);
 }
 
+static int shout_source(void *context, const struct source_state *source)
+{
+	struct status *status = context;
+
+	if (source->held)
+		shout(status,
+		      "SOURCE ON HOLD: %s (%s): its policies are refused; undo: %s release %s",
+		      source->name, source->why, status->tool, source->name);
+	return 0;
+}
+
+/* Those who may not read what is known about sources see the rest all the same. */
+static void shout_sources(const struct options *options, struct status *status)
+{
+	int r = source_each(&options->places, shout_source, status);
+
+	if (r && r != -ENOENT && r != -EACCES)
+		shout(status, "SOURCES unknown: what is known about them cannot be read (%s)",
+		      say_reason(r));
+}
+
 static void shout_counts(struct status *status)
 {
 	unsigned int reason;
@@ -215,6 +237,7 @@ int cmd_status(const struct options *options, int argc, char **argv)
 	shout_word(&status);
 	shout_attachments(&status);
 	shout_overrides(&status);
+	shout_sources(options, &status);
 	shout_counts(&status);
 	if (options->json)
 		say_result(options, "status", status_json(options, &status));
