@@ -67,7 +67,7 @@ verb_text() {
 	for page in "$ROOT"/man/*.scd; do
 		scdoc <"$page" >"$DIR/page"
 		# scdoc begins every paragraph with a macro, also where none is needed
-		mandoc -Tlint -Wwarning "$DIR/page" | grep -v "skipping paragraph macro" >"$DIR/lint" || true
+		mandoc -Tlint -Wwarning <"$DIR/page" | grep -v "skipping paragraph macro" >"$DIR/lint" || true
 		cat "$DIR/lint"
 		[ ! -s "$DIR/lint" ]
 	done

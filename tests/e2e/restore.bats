@@ -88,6 +88,18 @@ teardown() {
 	[ "$(audit '.[-1].skipped[0] | .pointer + " " + .generation')" = "live 3" ]
 }
 
+@test "a pointer that a disk failed to replace is older than what was kept, and not followed" {
+	apply_all 1
+	cp "$STATE/live" "$DIR"
+	sleep 1.1
+	apply_all 2 3
+	cp "$DIR/live" "$STATE"
+	restart
+	run -0 --separate-stderr stanch restore
+	[[ $stderr == *"generation 1 (live) is not used: generation 3 was kept after it was live"* ]]
+	judges 3 3
+}
+
 # damage HOW FILE
 damage() {
 	case $1 in

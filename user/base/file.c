@@ -186,6 +186,8 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned i
 		return err;
 	if (rename(aside.name, path))
 		return -errno;
+	if (!access(aside.name, F_OK))
+		return -EIO; /* it was not renamed at all */
 	free(TAKE_PTR(aside.name));
 	return file_sync_directory(path);
 }

@@ -89,7 +89,21 @@ static void read_pointer(const struct restore *restore, unsigned int n, struct c
 		skip(ret, "the pointer cannot be used: %s", say_reason(r));
 }
 
-/* What was live when the machine went down counts only when it had been kept. */
+/*
+ * What was live when the machine went down counts only when it had been kept; and a pointer from
+ * before the newest one was kept is one that the disk failed to replace.
+ */
+static void judge_live(struct candidate *live, const struct candidate *newest, bool kept)
+{
+	if (!live->found)
+		return;
+	if (!kept && live->pointer.generation)
+		skip(live, "it was on trial when the machine went down");
+	else if (newest->found && live->pointer.time_s < newest->pointer.time_s)
+		skip(live, "generation %llu was kept after it was live",
+		     (unsigned long long)newest->pointer.generation);
+}
+
 static void gather(struct restore *restore)
 {
 	struct candidate *live = &restore->candidates[0];
@@ -97,16 +111,16 @@ static void gather(struct restore *restore)
 
 	for (unsigned int n = 0; n < CANDIDATES; n++)
 		read_pointer(restore, n, &restore->candidates[n]);
-	for (unsigned int n = 1; n < CANDIDATES; n++) {
+	for (unsigned int n = 1; n < CANDIDATES; n++)
+		kept = kept || same(live, &restore->candidates[n]);
+	if (!same(live, &restore->candidates[1]))
+		judge_live(live, &restore->candidates[1], kept);
+	/* Each is asked for once. */
+	for (unsigned int n = 1; n < CANDIDATES && !*live->why; n++) {
 		struct candidate *good = &restore->candidates[n];
 
-		if (!same(live, good))
-			continue;
-		kept = true;
-		good->found = false; /* it is asked for once */
+		good->found = good->found && !same(live, good);
 	}
-	if (live->found && !kept && live->pointer.generation)
-		skip(live, "it was on trial when the machine went down");
 }
 
 /* ---- does it verify ---- */

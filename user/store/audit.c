@@ -107,15 +107,45 @@ static int find_tail(int fd, off_t size, struct tail *ret)
 	return -EBADMSG; /* no log of ours has such lines */
 }
 
-/* Append to the end of @fd, at @end; a part of it is taken back. */
-static int append_durably(int fd, const struct buf *text, off_t end)
+/* Is @text what the log ends with? Read through an open of its own: a disk may only claim it. */
+static int check_end(const struct places *places, const char *name, const struct buf *text,
+		     off_t end)
 {
+	autoclose int fd = disk_open(places, name, O_RDONLY);
+	auto_buf struct buf found = { 0 };
+	struct stat st;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size != end + (off_t)text->len)
+		return -EIO;
+	err = read_window(fd, end, text->len, &found);
+	return err ? err : memcmp(found.data, text->data, text->len) ? -EIO : 0;
+}
+
+/* Where text is appended: a log of this name, open, that ends there. */
+struct place {
+	const struct places *places;
+	const char *name;
+	int fd;
+	off_t end;
+};
+
+/* A part of it is taken back. */
+static int append_durably(const struct place *at, const struct buf *text)
+{
+	int fd = at->fd;
 	int err = file_write_fd(fd, text->data, text->len);
 
 	if (!err && fsync(fd))
 		err = -errno;
+	if (!err)
+		err = check_end(at->places, at->name, text, at->end);
 	/* When even this fails the next writer finds a torn line. */
-	if (err && !ftruncate(fd, end))
+	if (err && !ftruncate(fd, at->end))
 		fsync(fd);
 	return err;
 }
@@ -163,7 +193,7 @@ static int repair(const struct places *places, int fd, const struct tail *tail)
 		return torn;
 	err = buf_append(&text, tail->torn, tail->torn_len) ?: buf_append(&text, "\n", 1);
 	if (!err)
-		err = append_durably(torn, &text, size);
+		err = append_durably(&(struct place){ places, TORN_NAME, torn, size }, &text);
 	if (err)
 		return err;
 	return ftruncate(fd, tail->end) || fsync(fd) ? -errno : 0;
@@ -269,7 +299,7 @@ static int append_locked(const struct places *places, json_t *record)
 		return err;
 	if (text.len > AUDIT_LINE_MAX)
 		return -EMSGSIZE;
-	return append_durably(fd, &text, tail.end);
+	return append_durably(&(struct place){ places, AUDIT_LOG, fd, tail.end }, &text);
 }
 
 int audit_append(const struct places *places, json_t *record)

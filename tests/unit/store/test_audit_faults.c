@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The audit log under a full disk, many writers, killed writers, and readers who may only read. */
-#include "store_help.h"
+#include "disk_faults.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -85,6 +85,25 @@ static void torn_bytes_are_not_cut_off_before_they_are_safe(void **state)
 	assert_int_equal(append_padded(20), 0);
 	assert_int_equal(count(), 2);
 	assert_int_equal(size_of(in_state(TORN)), sizeof(torn));
+}
+
+static void a_record_that_the_disk_only_claims_to_have_is_noticed(void **state)
+{
+	(void)state;
+	assert_int_equal(append_padded(20), 0);
+	fault_set(CALL_WRITE, 1, DEED_LOSE, 0);
+	assert_int_equal(append_padded(20), -EIO);
+	assert_int_equal(count(), 1);
+	fault_set(CALL_WRITE, 1, DEED_SHORT, 0);
+	assert_int_equal(append_padded(20), 0);
+	assert_int_equal(count(), 2);
+	fault_set(CALL_FSYNC, 1, DEED_FAIL, EIO);
+	assert_int_equal(append_padded(20), -EIO);
+	fault_end();
+	assert_int_equal(count(), 2);
+	assert_int_equal(append_padded(20), 0);
+	assert_int_equal(count(), 3);
+	assert_int_equal(size_of(in_state(TORN)), -1);
 }
 
 #define DISK_BYTES (64 << 10)
@@ -276,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		store_test(a_full_disk_leaves_nothing_half_written),
 		store_test(torn_bytes_are_not_cut_off_before_they_are_safe),
+		store_test(a_record_that_the_disk_only_claims_to_have_is_noticed),
 		store_test(a_really_full_disk_is_told_as_such_and_recovers),
 		store_test(writers_at_the_same_time_make_one_chain),
 		store_test(killed_writers_lose_no_record_that_was_acknowledged),
