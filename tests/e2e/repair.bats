@@ -75,18 +75,23 @@ half_made() { nothing_published "$(snapshot)" "$(snapshot)"; }
 
 @test "killed before the record: the generation never was" {
 	apply_all 1 2
-	killed write:audit.jsonl 1 KILL apply --now "$DIR/p3.yaml"
-	repair
-	[[ $(audit '.[-5].repaired | join(" ")') == *"generation 3 was staged and never kept"* ]]
-	[ "$(audit '.[-5].result')" = "done" ]
-	judges 2 2
+	for point in "rename:/live KILL" "rename:/live AFTER:KILL" "write:/audit.jsonl KILL"; do
+		# shellcheck disable=SC2086 # words
+		set -- $point
+		killed "$1" 1 "$2" apply --now "$DIR/p3.yaml"
+		repair
+		[[ $(audit '[.[] | select(.event == "repair")][-1].repaired | join(" ")') == \
+			*"generation 3 was staged and never kept"* ]]
+		[ "$(audit '[.[] | select(.event == "repair")][-1].result')" = "done" ]
+		judges 2 2
+	done
 	stanch -q apply --now "$DIR/p3.yaml"
 	judges 3 3
 }
 
 @test "killed between the record and the swap: the log is put right" {
 	apply_all 1 2
-	for point in "write:audit.jsonl AFTER:KILL" "rename:/live KILL" "rename:/live AFTER:KILL"; do
+	for point in "write:/audit.jsonl AFTER:KILL" "fsync:/audit.jsonl KILL" "fsync:/audit.jsonl AFTER:KILL"; do
 		# shellcheck disable=SC2086 # words
 		set -- $point
 		killed "$1" 1 "$2" apply --now "$DIR/p3.yaml"

@@ -140,7 +140,7 @@ static int lost_race(struct attempt *attempt)
 }
 
 /*
- * The record and the pointer come first and must be durable; looking again before them keeps a lost
+ * The pointer and the record come first and must be durable; looking again before them keeps a lost
  * race out of the log.
  */
 static int swap_now(struct attempt *attempt)
@@ -150,9 +150,9 @@ static int swap_now(struct attempt *attempt)
 
 	if (now.epoch != attempt->before.epoch)
 		return lost_race(attempt);
-	r = attempt_record(attempt, "applied");
+	r = attempt_point(attempt);
 	if (!r)
-		r = attempt_point(attempt);
+		r = attempt_record(attempt, "applied");
 	if (r)
 		return attempt_failed(attempt, r,
 				      "nothing was changed: the disk cannot be written");

@@ -149,9 +149,13 @@ void attempt_point_back(struct attempt *attempt)
 {
 	struct pointer pointer = { .generation = attempt->live.generation,
 				   .time_s = (uint64_t)time(NULL) };
+	struct pointer found;
 	int r;
 
 	memcpy(pointer.digest, attempt->live.digest, sizeof(pointer.digest));
+	if (!pointer_live_read(&attempt->options->places, &found) &&
+	    !memcmp(found.digest, pointer.digest, sizeof(found.digest)))
+		return; /* it never got that far */
 	r = pointer_live_write(&attempt->options->places, &pointer);
 	if (r)
 		say_warning("what is live could not be written down: %s", say_reason(r));

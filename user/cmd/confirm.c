@@ -47,10 +47,10 @@ static int keep(const struct options *options, const struct look *look, struct c
 {
 	const struct slot_info *live = &look->slots[look->word.live];
 	uint16_t epoch = look->word.epoch;
-	int r = record(options, look, "applied");
+	int r = write_pointer(options, live, pointer_live_write);
 
 	if (!r)
-		r = write_pointer(options, live, pointer_live_write);
+		r = record(options, look, "applied");
 	if (r)
 		return say_errno(options, r, "not confirmed: the disk cannot be written");
 	r = control_keep(control, &epoch);

@@ -418,15 +418,15 @@ static void report(struct watch *watch, enum end end)
 		memcpy(trial->why, watch->why, sizeof(trial->why));
 }
 
-/* The record and the pointer first: a generation is kept only where that can be written down. */
+/* The pointer and the record first: a generation is kept only where that can be written down. */
 static enum end keep(struct watch *watch)
 {
 	struct attempt *attempt = watch->attempt;
-	int r = attempt_record(attempt, "applied");
+	int r = attempt_point(attempt);
 	enum end end;
 
 	if (!r)
-		r = attempt_point(attempt);
+		r = attempt_record(attempt, "applied");
 	if (r) {
 		watch->error = r;
 		return END_FAILED;
