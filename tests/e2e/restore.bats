@@ -157,8 +157,8 @@ damage() {
 		restart
 		run -0 --separate-stderr stanch restore
 		echo "$how: $stderr"
-		[[ $stderr == *'removed the pointer `live`, which was damaged'* ]]
-		[[ $stderr == *'removed the pointer `good-1`, which was damaged'* ]]
+		[[ $stderr == *"removed the pointer \`live\`, which was damaged"* ]]
+		[[ $stderr == *"removed the pointer \`good-1\`, which was damaged"* ]]
 		judges 2 2
 		[ "$(live_pointer)" = 2 ]
 		stanch -q rollback 3

@@ -120,7 +120,7 @@ careless_store() { head -c 40 "$1" >"$STATE/live"; }
 	careless_store "$DIR/old"
 	restart
 	run -0 --separate-stderr stanch restore
-	[[ $stderr == *'removed the pointer `live`, which was damaged'* ]]
+	[[ $stderr == *"removed the pointer \`live\`, which was damaged"* ]]
 	# the same pointer, taken for what it says, would have named the older one
 	[ "$(od -An -tu8 -j8 -N8 "$DIR/old" | tr -d ' ')" = 1 ]
 	[ "$(stanch -j status | jq -r .live.generation)" = 2 ]
