@@ -276,6 +276,18 @@ nothing_shouted() { [ "$(attention | grep -ci overrides)" = 0 ]; }
 	[ "$(stanch -j block | jq -r '.entries[].reason')" = kept ]
 }
 
+@test "what a killed command left out of force is said, and restore brings it back" {
+	stanch -q block 203.0.113.0/24
+	cp "$STATE/overrides.json" "$DIR/list"
+	stanch -q unblock 203.0.113.0/24
+	cp "$DIR/list" "$STATE/overrides.json"
+	[[ "$(attention)" == *"NOT IN FORCE: 1 on disk"*"stanch restore"* ]]
+	[ "$(stanch -j status | jq -c '.overrides | [.blocked, .in_force]')" = '[0,false]' ]
+	stanch -q restore
+	[ "$(why 203.0.113.9)" = "drop override_block" ]
+	nothing_shouted
+}
+
 @test "without an instance a block can be lifted" {
 	stanch -q block 203.0.113.0/24
 	stanch -q block 198.51.100.0/24

@@ -59,15 +59,15 @@ int live_create(const struct options *options, struct instance **ret)
 	auto_diag struct diag diag = { 0 };
 	int r = instance_open(&options->places, ret, &diag);
 
-	if (!r)
-		return EXIT_DONE;
-	diag_free(&diag);
-	r = instance_create(&options->places, ret, &diag);
-	if (r)
-		return live_open_failed(options, r, &diag);
-	r = switch_back(options);
-	if (r)
-		return say_errno(options, r, "the operator's mode could not be set");
+	if (r) {
+		diag_free(&diag);
+		r = instance_create(&options->places, ret, &diag);
+		if (r)
+			return live_open_failed(options, r, &diag);
+		r = switch_back(options);
+		if (r)
+			return say_errno(options, r, "the operator's mode could not be set");
+	}
 	override_restore(options, *ret); /* a failure was said, and must not stop the rest */
 	return EXIT_DONE;
 }

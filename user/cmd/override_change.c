@@ -47,6 +47,10 @@ static int record(const struct override_change *change, const char *result)
 				    item->expires ? json_u64(item->expires) : json_null());
 		json_object_set_new(record, "reason", json_string(item->reason));
 	}
+	if (change->view.merge.stale) /* what load() said */
+		json_object_set_new(record, "forgotten", json_integer(change->view.merge.stale));
+	if (change->view.merge.unlisted)
+		json_object_set_new(record, "found", json_integer(change->view.merge.unlisted));
 	if (change->forced)
 		json_object_set_new(record, "forced", override_forced_json(change->forced));
 	return live_record(change->options, record);
