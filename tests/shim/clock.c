@@ -12,10 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int clock_gettime(clockid_t clock, struct timespec *ret);
-time_t time(time_t *ret);
-int gettimeofday(struct timeval *restrict ret, void *restrict zone);
-
 static long shift_s(void)
 {
 	const char *name = getenv("CLOCK_FILE");
