@@ -75,6 +75,8 @@ TOOL_FLAGS := -Itools/lib -Itools/bpf -I$(B)/tools/bpf
 VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
 # Faults on order, preloaded into the tool or from outside, and a program to see them on.
 SHIM     := $(patsubst %,$(B)/tests/shim/%,shim.so flip.so clock.so victim kill_at)
+# What campaigns and measurements run beside the tool.
+PLAYED   := $(B)/tests/bench/naive $(B)/tests/bench/observe
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
@@ -179,7 +181,7 @@ e2e: all
 # Rows that are tests of another folder.
 ROWS     := $(if $(filter outage,$(MAKECMDGOALS)),$(patsubst %.c,$(B)/%,$(shell tools/outage-table --files)))
 ## outage: every row of the fault matrix, the slow ones too, and a table of them (root)
-outage: all $(SHIM) $(B)/tests/bench/naive $(OUTAGE_C) $(filter $(B)/%,$(ROWS))
+outage: all $(SHIM) $(PLAYED) $(OUTAGE_C) $(filter $(B)/%,$(ROWS))
 	rm -rf $(B)/outage-logs
 	@tests/run --logs $(B)/outage-logs $(OUTAGE) $(ROWS); r=$$?; \
 		tools/outage-table $(B)/outage-logs && exit $$r
@@ -222,7 +224,7 @@ clang-matrix:
 	tests/run tests/bpf/clang-matrix
 
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
-check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT) $(B)/tests/bench/naive
+check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT) $(PLAYED)
 	tests/run tools/lint $(wildcard tests/lint/*.bats) $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
 
 ## test: install what is missing, then check (root)
@@ -247,7 +249,7 @@ conformance: $(B)/tools/conformance
 	$(MAKE) --no-print-directory SAN=1 build/san/tools/conformance
 	tools/conformance.sh $(B)
 
-BENCH := $(B)/tests/bench/packets $(B)/tests/bench/naive
+BENCH := $(B)/tests/bench/packets $(PLAYED)
 $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -259,8 +261,12 @@ bench: $(BENCH) $(B)/tests/bench/bare.bpf.o
 	tests/bench/run $(B)
 
 ## campaign: 300 good policies under floods, 100 bad ones three ways, from a seed; an hour (root)
-campaign: all $(B)/tests/bench/naive
+campaign: all $(PLAYED)
 	tests/bench/campaign $(B)
+
+## bench-times: from a bad policy to its refusal, a harmful one to its end, a key press to its effect (root)
+bench-times: all $(PLAYED)
+	tests/bench/times $(B)
 
 MINUTES  ?= 120
 ## soak: every verb at random under traffic for MINUTES=120, SEED=N for another order (root)
@@ -323,6 +329,7 @@ unit-programs: $(UNIT)
 .PHONY: all
 .PHONY: bench
 .PHONY: bench-tables
+.PHONY: bench-times
 .PHONY: bpf
 .PHONY: campaign
 .PHONY: check

@@ -6,10 +6,7 @@ load ../lib/e2e
 load ../lib/netns
 
 setup() {
-	local reason
-	reason=$(kernel_reason)
-	[ -n "$reason" ] || reason=$(netns_reason)
-	skip_for "$reason"
+	skip_for "$(live_reason)"
 	instance_make
 	netns_make
 	policy live <<-'END'

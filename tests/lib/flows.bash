@@ -16,10 +16,7 @@ GAP_US=50000
 TRIES=3
 
 outage_setup() {
-	local reason
-	reason=$(kernel_reason)
-	[ -n "$reason" ] || reason=$(netns_reason)
-	skip_for "$reason"
+	skip_for "$(live_reason)"
 	instance_make
 	netns_make
 	# with GRO on the far end takes frames even while no program is there: the controls need it

@@ -24,6 +24,14 @@ netns_reason() {
 	ip netns del "stp$$"
 }
 
+# live_reason - why packets between namespaces cannot be judged here; nothing when they can.
+live_reason() {
+	local reason
+	reason=$(kernel_reason)
+	[ -n "$reason" ] || reason=$(netns_reason)
+	echo "$reason"
+}
+
 netns_addresses() {
 	local ns=$1 address
 	shift

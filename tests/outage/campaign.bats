@@ -7,10 +7,7 @@ load ../lib/e2e
 load ../lib/netns
 
 setup() {
-	local reason
-	reason=$(kernel_reason)
-	[ -n "$reason" ] || reason=$(netns_reason)
-	skip_for "$reason"
+	skip_for "$(live_reason)"
 }
 
 @test "20 good policies under floods are kept, 8 bad ones are refused or taken back" {

@@ -14,10 +14,7 @@ setup() {
 }
 
 @test "F34: without any one gate a row goes red" {
-	local reason
-	reason=$(kernel_reason)
-	[ -n "$reason" ] || reason=$(netns_reason)
-	skip_for "$reason"
+	skip_for "$(live_reason)"
 	run -0 nice tools/mutants --rows --gates
 	seen F34 "${lines[-1]}"
 }
