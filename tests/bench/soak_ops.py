@@ -28,8 +28,9 @@ class Operations:
         self.verbs = []
 
     def names(self):
-        needs = {"do_restore": "restore", "do_source": "release", "do_planted": "nothing"}
-        missing = {name for name, verb in needs.items() if verb not in self.verbs}
+        """The control's own operation is never one of them."""
+        needs = {"do_restore": "restore", "do_source": "release"}
+        missing = {"do_planted"} | {name for name, verb in needs.items() if verb not in self.verbs}
         return sorted(name[3:] for name in dir(self)
                       if name.startswith("do_") and name not in missing)
 
@@ -86,8 +87,10 @@ class Operations:
 
     def begin(self):
         """Two good generations, so that last-known-good is one of them."""
-        self.verbs = subprocess.run([self.rig.stanch, "help"], check=True, text=True,
-                                    stdout=subprocess.PIPE).stdout.split()
+        said = subprocess.run([self.rig.stanch, "help"], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+        self.verbs = [line.split()[0] for line in said.splitlines()
+                      if line.startswith("  ") and line.strip()]
         for _ in range(2):
             if self.tool("apply", "--now", self.good()) != 0:
                 raise RuntimeError(f"no policy is applied: {self.last_words}")
