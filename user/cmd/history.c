@@ -3,7 +3,7 @@
  * `stanch history`: the audit log, newest first, and which of its generations judges now. The log
  * is readable without a running instance; --verify reads all of it and checks its chain.
  */
-#include "cmd.h"
+#include "history.h"
 
 #include <errno.h>
 #include <string.h>
@@ -91,69 +91,17 @@ static const char *role_of(const struct roles *roles, const json_t *record)
 	return NULL;
 }
 
-/* A value of a record as text; "-" for none. Numbers are short enough for @out. */
-static const char *value_text(const json_t *record, const char *key, char out[24])
-{
-	const json_t *value = json_object_get(record, key);
-
-	if (json_is_string(value))
-		return json_string_value(value);
-	if (!json_is_integer(value))
-		return "-";
-	snprintf(out, 24, "%lld", (long long)json_integer_value(value));
-	return out;
-}
-
-static void print_names(const json_t *record, const char *key)
-{
-	const json_t *names = json_object_get(record, key);
-	size_t at;
-
-	for (at = 0; at < json_array_size(names); at++) {
-		const json_t *name = json_array_get(names, at);
-		const json_t *inner = json_object_get(name, "interface"); /* of an object */
-		const char *text = json_string_value(inner ? inner : name);
-
-		say_text("%s%s", at ? "," : "  ", text ? text : "?");
-	}
-}
-
-/* What else is worth a line: the file of a policy, the mode of a switch, the prefix of an override. */
-static void print_more(const json_t *record)
-{
-	static const char *const keys[] = { "policy", "mode", "prefix" };
-	unsigned int i;
-	char out[24];
-
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (json_object_get(record, keys[i]))
-			say_text("  %s", value_text(record, keys[i], out));
-	print_names(record, "stages");
-	print_names(record, "interfaces");
-	say_text("\n");
-}
-
-static void print_record(const struct roles *roles, const json_t *record)
-{
-	const char *role = role_of(roles, record);
-	char seq[24], time[24], uid[24], event[24], result[24], generation[24], digest[24];
-
-	say_text("%6s  %-24s  %5s  %-8s  %-9s  %10s  %-12.12s  %-15s",
-		 value_text(record, "seq", seq), value_text(record, "time", time),
-		 value_text(record, "uid", uid), value_text(record, "event", event),
-		 value_text(record, "result", result), value_text(record, "generation", generation),
-		 value_text(record, "digest", digest), role ? role : "");
-	print_more(record);
-}
-
-static void print_history(const struct roles *roles, const struct tail *tail)
+static void print_history(const struct options *options, const struct roles *roles,
+			  const struct tail *tail)
 {
 	uint32_t i;
 
-	say_text("%6s  %-24s  %5s  %-8s  %-9s  %10s  %-12s  %-15s\n", "seq", "time", "uid", "event",
-		 "result", "generation", "digest", "state");
-	for (i = 0; i < tail_count(tail); i++)
-		print_record(roles, tail_get(tail, i));
+	history_head();
+	for (i = 0; i < tail_count(tail); i++) {
+		const json_t *record = tail_get(tail, i);
+
+		history_record(options, record, role_of(roles, record));
+	}
 }
 
 static json_t *history_json(const struct options *options, const struct roles *roles,
@@ -209,7 +157,7 @@ static int run(const struct options *options, uint32_t size, bool only_verify)
 	if (options->json)
 		say_result(options, "history", history_json(options, &roles, &tail));
 	else
-		print_history(&roles, &tail);
+		print_history(options, &roles, &tail);
 	return err ? verify(options, err, line, tail.seen) : EXIT_DONE;
 }
 
