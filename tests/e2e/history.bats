@@ -8,13 +8,7 @@ load ../lib/restart
 setup() {
 	skip_for "$(kernel_reason)"
 	instance_make
-	for n in 1 2 3; do
-		policy "p$n" <<-END
-			version: 1
-			mode: enforce
-			lists: [{name: bad, action: drop, entries: [203.0.113.$n]}]
-		END
-	done
+	numbered_policies
 	policy wide <<-END
 		version: 1
 		mode: enforce

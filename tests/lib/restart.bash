@@ -1,8 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # restart.bash - a machine that restarts, seen from an instance: what is in the kernel is gone, what
-# is on disk is not. Needs e2e.bash. Policies p1, p2 ... in $DIR drop 203.0.113.1, .2 ... alone.
+# is on disk is not. Needs e2e.bash.
 
 restart() { rm -rf "$PINS"; }
+
+# numbered_policies - p1 to p5 in $DIR, which drop 203.0.113.1 to .5, each one alone.
+numbered_policies() {
+	local n
+	for n in 1 2 3 4 5; do
+		policy "p$n" <<-END
+			version: 1
+			mode: enforce
+			lists: [{name: bad, action: drop, entries: [203.0.113.$n]}]
+		END
+	done
+}
 
 apply_all() { for n in "$@"; do stanch -q apply --now "$DIR/p$n.yaml" >/dev/null; done; }
 

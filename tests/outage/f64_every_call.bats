@@ -11,13 +11,7 @@ load ../lib/outage
 setup() {
 	skip_for "$(kernel_reason)"
 	instance_make
-	for n in 1 2 3 4 5; do
-		policy "p$n" <<-END
-			version: 1
-			mode: enforce
-			lists: [{name: bad, action: drop, entries: [203.0.113.$n]}]
-		END
-	done
+	numbered_policies
 	apply_all 1 2
 	cp -a "$STATE" "$DIR/start"
 }
