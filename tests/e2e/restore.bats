@@ -210,6 +210,19 @@ damage() {
 	[ "$(stanch -j status | jq -c .killed)" = '[]' ]
 }
 
+@test "whoever is killed while making the instance leaves mode and kill bits to the next one" {
+	apply_all 1
+	stanch -q mode bypass
+	stanch -q kill drop
+	for call in open:switches.json rename:default bpf:OBJ_PIN; do
+		restart
+		shim "$call" 1 AFTER:KILL "$STANCH" restore 2>/dev/null || true
+		stanch -q restore 2>/dev/null
+		[ "$(stanch -j mode | jq -r .mode)" = bypass ]
+		[ "$(stanch -j status | jq -c .killed)" = '["drop"]' ]
+	done
+}
+
 @test "where the operator's mode cannot be read nothing is dropped, and that is said" {
 	apply_all 1
 	stanch -q mode bypass

@@ -54,6 +54,18 @@ static int switch_back(const struct options *options)
 	return r ? r : control_set_kills(control, kills, (uint16_t)~kills);
 }
 
+/* As it was made; whoever made it may have been killed before the switches were set. */
+static bool is_untouched(const struct options *options)
+{
+	auto_control struct control *control = NULL;
+	struct word word;
+
+	if (control_open(&options->places, &control))
+		return false;
+	word = word_unpack(control_load(control, CONTROL_WORD));
+	return !word.epoch && word.mode == MODE_ENFORCE && !word.kills;
+}
+
 int live_create(const struct options *options, struct instance **ret)
 {
 	auto_diag struct diag diag = { 0 };
@@ -64,10 +76,10 @@ int live_create(const struct options *options, struct instance **ret)
 		r = instance_create(&options->places, ret, &diag);
 		if (r)
 			return live_open_failed(options, r, &diag);
-		r = switch_back(options);
-		if (r)
-			return say_errno(options, r, "the operator's mode could not be set");
 	}
+	r = is_untouched(options) ? switch_back(options) : 0;
+	if (r)
+		return say_errno(options, r, "the operator's mode could not be set");
 	override_restore(options, *ret); /* a failure was said, and must not stop the rest */
 	return EXIT_DONE;
 }
