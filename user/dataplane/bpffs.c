@@ -75,16 +75,15 @@ static bool mounts_stay(void)
 	struct stat own, other;
 	struct dirent *entry;
 
-	if (!proc || stat("/proc/self/ns/mnt", &own) ||
+	if (!proc || stat("/proc/self/ns/mnt", &own) || stat("/proc/1/ns/mnt", &other) ||
 	    readlink("/proc/self", self, sizeof(self) - 1) < 0)
-		return true; /* as far as anybody can tell */
+		return true; /* who may not look at others cannot tell */
 	while ((entry = readdir(proc))) {
 		if (*entry->d_name < '0' || *entry->d_name > '9' || !strcmp(entry->d_name, self))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/ns/mnt", entry->d_name);
-		if (stat(path, &other) ? errno != ENOENT && errno != ESRCH
-				       : other.st_ino == own.st_ino)
-			return true; /* or it may not be looked at: nobody can tell */
+		if (!stat(path, &other) && other.st_ino == own.st_ino)
+			return true;
 	}
 	return false;
 }
