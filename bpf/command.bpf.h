@@ -10,17 +10,35 @@
 #include <stanch/override.h>
 #include <stanch/siphash.h>
 
-/* The control word, taken apart. */
+/* 0, to compare what they cost: no canary and no samples. */
+#ifndef WITH_TRIALS
+#define WITH_TRIALS 1
+#endif
+
+/* The control word, and what follows from it for one packet. */
 struct command {
-	__u32 slot, mode;
+	__u64 word; /* as it was read */
+	__u32 slot;
 	__u32 orders; /* kill bits, later ORDER_ too */
 	__u32 reason; /* why nothing is judged; 0 when something is */
 	__u32 expired; /* the lease has passed: the slot is last-known-good */
-	__u32 other; /* slot of the other generation of a trial, SLOT_NONE without one */
-	__u32 share; /* permille of the sources that `other` judges: a canary */
-	__u32 flags; /* SAMPLE_CANDIDATE when `slot` is on trial */
-	__u32 epoch;
+	__u64 overrides; /* there are some; read beside the other entries, which costs least */
 };
+
+static __always_inline __u32 word_mode(__u64 word)
+{
+	return word >> WORD_MODE_SHIFT & WORD_MODE_MASK;
+}
+
+static __always_inline __u32 word_share(__u64 word)
+{
+	return word >> WORD_SHARE_SHIFT & WORD_SHARE_MASK;
+}
+
+static __always_inline __u16 word_epoch(__u64 word)
+{
+	return word >> WORD_EPOCH_SHIFT;
+}
 
 static __always_inline __u64 control_entry(__u32 entry)
 {
@@ -30,15 +48,14 @@ static __always_inline __u64 control_entry(__u32 entry)
 }
 
 /* The word belongs to a trial. When its lease has passed, who judges is who was kept last. */
-static __always_inline void read_trial(struct command *c, __u64 word)
+static __always_inline void read_trial(struct command *c, struct passage *s)
 {
-	__u32 good = word >> WORD_GOOD_SHIFT & WORD_SLOT_MASK;
-	__u32 share = word >> WORD_SHARE_SHIFT & WORD_SHARE_MASK;
+	__u32 good = c->word >> WORD_GOOD_SHIFT & WORD_SLOT_MASK;
+	__u32 share = word_share(c->word);
 
 	if (bpf_ktime_get_ns() < control_entry(CONTROL_LEASE)) {
-		c->other = share ? word >> WORD_CANDIDATE_SHIFT & WORD_SLOT_MASK : good;
-		c->flags = share ? 0 : SAMPLE_CANDIDATE;
-		c->share = share;
+		s->other = 1 + (share ? c->word >> WORD_CANDIDATE_SHIFT & WORD_SLOT_MASK : good);
+		s->flags = share ? 0 : SAMPLE_CANDIDATE;
 	} else if (!share) {
 		c->slot = good;
 		c->expired = 1;
@@ -46,22 +63,21 @@ static __always_inline void read_trial(struct command *c, __u64 word)
 }
 
 /* The only read of the control word. */
-static __always_inline void read_command(struct command *c)
+static __always_inline void read_command(struct command *c, struct passage *s)
 {
 	__u64 word = control_entry(CONTROL_WORD);
 
 	*c = (struct command){
+		.word = word,
 		.slot = word >> WORD_LIVE_SHIFT & WORD_SLOT_MASK,
-		.mode = word >> WORD_MODE_SHIFT & WORD_MODE_MASK,
 		.orders = word >> WORD_KILL_SHIFT & WORD_KILL_MASK,
-		.epoch = word >> WORD_EPOCH_SHIFT & WORD_EPOCH_MASK,
-		.other = SLOT_NONE,
 	};
 	if (word & WORD_PROVISIONAL)
-		read_trial(c, word);
+		read_trial(c, s);
+	c->overrides = control_entry(CONTROL_OVERRIDES);
 	if (control_entry(CONTROL_BREAK_GLASS))
 		c->reason = REASON_BREAK_GLASS;
-	else if (c->mode == MODE_BYPASS || c->mode >= MODES)
+	else if (word_mode(word) == MODE_BYPASS || word_mode(word) >= MODES)
 		c->reason = REASON_BYPASS;
 }
 
@@ -83,15 +99,15 @@ verified_once int source_place(struct packet *p)
 }
 
 /* In a canary its share of the sources changes over to the candidate. */
-static __always_inline void choose_generation(struct command *c, struct packet *p)
+static __always_inline void choose_generation(struct command *c, struct passage *s)
 {
-	__u32 live = c->slot;
+	__u32 share = word_share(c->word), live = c->slot;
 
-	if (!c->share || !p->family || (__u32)source_place(p) >= c->share)
+	if (!s->other || !share || !s->packet.family || (__u32)source_place(&s->packet) >= share)
 		return;
-	c->slot = c->other;
-	c->other = live;
-	c->flags = SAMPLE_CANDIDATE;
+	c->slot = s->other - 1;
+	s->other = 1 + live;
+	s->flags = SAMPLE_CANDIDATE;
 }
 
 verified_once int ask_overrides(struct packet *p)

@@ -119,7 +119,7 @@ struct {
 	__type(value, __u64);
 } reservoir_at SEC(".maps");
 
-/* When the next packet of one kind is sampled on one CPU. */
+/* When the next packet that got one verdict is sampled on one CPU. */
 struct sampler {
 	__u32 left; /* packets before it */
 	__u32 interval; /* packets from one sample to the next, on average */
@@ -135,7 +135,7 @@ _Static_assert(sizeof(struct sampler) == 64, "one cache line");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SAMPLE_KINDS);
+	__uint(max_entries, VERDICTS);
 	__type(key, __u32);
 	__type(value, struct sampler);
 } samplers SEC(".maps");

@@ -16,8 +16,8 @@ struct passage {
 	__u8 slot; /* SLOT_NONE when no generation judged */
 	__u8 enforced; /* enum verdict that the packet really gets */
 	__u8 drops; /* a drop by that generation's own mode */
-	__u8 other; /* slot of the other generation of a trial, SLOT_NONE without one */
-	__u16 epoch; /* of the word */
+	__u8 other; /* slot of the other generation of a trial, plus one; 0 without one */
+	__u16 epoch; /* of the word, for a sample */
 	__u8 flags; /* SAMPLE_CANDIDATE */
 	__u8 pad;
 };

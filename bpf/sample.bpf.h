@@ -26,19 +26,19 @@ static __always_inline __u32 sample_kind(const struct passage *s)
 	return s->enforced == VERDICT_DROP ? SAMPLE_DROPPED : SAMPLE_PASSED;
 }
 
-/* Counts the packet. Is it one that take_sample() should look at? */
-static __always_inline __u32 sample_due(const struct passage *s)
+/* Counts the packet. Is it one that take_sample() should look at? @epoch is the word's. */
+static __always_inline __u32 sample_due(const struct passage *s, __u16 epoch)
 {
-	__u32 kind = sample_kind(s);
-	struct sampler *sampler = bpf_map_lookup_elem(&samplers, &kind);
+	__u32 verdict = s->enforced;
+	struct sampler *sampler = bpf_map_lookup_elem(&samplers, &verdict);
 
-	return sampler && (!(sampler->left-- & (SAMPLE_LOOK - 1)) || sampler->epoch != s->epoch);
+	return sampler && (!(sampler->left-- & (SAMPLE_LOOK - 1)) || sampler->epoch != epoch);
 }
 
 /* ns between two samples of a kind on this CPU, if all CPUs took their share. */
 static __always_inline __u64 sample_spacing(const struct passage *s)
 {
-	__u32 rate = s->other == SLOT_NONE ? SAMPLES_PER_SECOND : SAMPLES_PER_SECOND_TRIAL;
+	__u32 rate = s->other ? SAMPLES_PER_SECOND_TRIAL : SAMPLES_PER_SECOND;
 
 	return cpus * 1000000000ull / rate;
 }
@@ -173,13 +173,15 @@ static __always_inline void sample_first(struct sample *sample, const struct pas
 static __always_inline void sample_other(struct sample *sample, struct passage *s, __u32 mode,
 					 __u32 orders)
 {
-	sample->other_slot = s->other;
+	__u32 slot = s->other ? s->other - 1 : SLOT_NONE;
+
+	sample->other_slot = slot;
 	sample->other_verdict = VERDICT_PASS;
 	sample->other_reason = 0;
 	sample->other_list = 0;
-	if (s->other == SLOT_NONE)
+	if (slot == SLOT_NONE)
 		return;
-	judge(s, s->other, mode, orders);
+	judge(s, slot, mode, orders);
 	sample->other_verdict = s->judgement.verdict;
 	sample->other_reason = s->judgement.reason;
 	sample->other_list = s->judgement.list;
@@ -209,13 +211,14 @@ verified_once int take_sample(struct xdp_md *ctx, struct passage *s, __u32 mode,
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct sampler *sampler;
 	struct sample *sample;
-	__u32 kind, packets;
+	__u32 kind, verdict, packets;
 	__u8 flags;
 
 	if (!s)
 		return 0;
 	kind = sample_kind(s);
-	sampler = bpf_map_lookup_elem(&samplers, &kind);
+	verdict = s->enforced;
+	sampler = bpf_map_lookup_elem(&samplers, &verdict);
 	packets = sampler ? sample_now(sampler, s, sampler->left + 1, now) : 0;
 	sample = packets ? sample_place(kind, &flags) : (void *)0;
 	if (!sample)

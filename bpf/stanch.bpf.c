@@ -10,11 +10,6 @@
 #include "command.bpf.h"
 #include "sample.bpf.h"
 
-/* 0, to compare what they cost: no canary, no samples, no overrides. */
-#ifndef WITH_TRIALS
-#define WITH_TRIALS 1
-#endif
-
 char _license[] SEC("license") = "GPL";
 
 /* Puts the record in front of the packet that the tc program turns into a mark. */
@@ -58,41 +53,47 @@ static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 static __always_inline void judge_parsed(struct passage *s, struct command *c)
 {
 	if (WITH_TRIALS)
-		choose_generation(c, &s->packet);
-	if (WITH_TRIALS && control_entry(CONTROL_OVERRIDES))
+		choose_generation(c, s);
+	if (c->overrides)
 		c->orders |= ask_overrides(&s->packet);
-	s->other = c->other;
-	s->epoch = c->epoch;
-	s->flags = c->flags;
-	judge(s, c->slot, c->mode, c->orders);
+	judge(s, c->slot, word_mode(c->word), c->orders);
 	count_lists(s);
 	if (s->judgement.reason == REASON_SLOT_EMPTY && c->expired)
 		s->judgement.reason = REASON_LEASE_NO_SLOT;
 }
 
+/* Nothing is judged: counted under why, no event, no sample. */
+static __always_inline int pass_unjudged(struct xdp_md *ctx, struct passage *s, __u32 reason)
+{
+	s->slot = SLOT_NONE;
+	s->packet.length = bpf_xdp_get_buff_len(ctx);
+	s->judgement.reason = reason;
+	count_packet(s);
+	return XDP_PASS;
+}
+
 static __always_inline int run(struct xdp_md *ctx)
 {
-	struct passage s = { .slot = SLOT_NONE };
+	struct passage s = { 0 };
 	struct command command;
 	int action;
 
-	read_command(&command);
-	if (command.reason && !twin) {
-		s.packet.length = bpf_xdp_get_buff_len(ctx);
-		s.judgement.reason = command.reason;
-	} else {
-		parse(ctx, &s.packet);
-		judge_parsed(&s, &command);
-		act_on_flag(ctx, &s);
-	}
+	read_command(&command, &s);
+	if (command.reason && !twin)
+		return pass_unjudged(ctx, &s, command.reason);
+	parse(ctx, &s.packet);
+	judge_parsed(&s, &command);
+	act_on_flag(ctx, &s);
 	count_packet(&s);
 	if (is_event(&s))
 		record_event(&s, ctx->ingress_ifindex);
-	if (twin)
-		report_judged(&s);
 	action = s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;
-	if (WITH_TRIALS && !twin && !command.reason && sample_due(&s))
-		take_sample(ctx, &s, command.mode, command.orders);
+	if (twin) {
+		report_judged(&s);
+	} else if (WITH_TRIALS && sample_due(&s, word_epoch(command.word))) {
+		s.epoch = word_epoch(command.word);
+		take_sample(ctx, &s, word_mode(command.word), command.orders);
+	}
 	return action;
 }
 

@@ -68,18 +68,16 @@ static __always_inline __u32 judge_stage(const struct question *q, struct judgem
 	return judge_is(j, stage == STAGE_FLAG ? VERDICT_FLAG : VERDICT_DROP, reason, list);
 }
 
-/* Fills @ret; 0 when the image is broken, in which case @j says how. */
-static __always_inline __u32 find_listed(const struct question *q, __u32 table,
-					 const struct address *address, struct listed *ret,
+/*
+ * What leaf @id says. Fills @ret; 0 when the image is broken, in which case @j says how.
+ * @id: of table_lookup().
+ */
+static __always_inline __u32 read_listed(const struct question *q, __u32 id, struct listed *ret,
 					 struct judgement *j)
 {
 	const struct image_hot *hot = q->hot;
 	const struct leaf *leaf;
-	__u32 id;
 
-	if (!hot->root[table & 3])
-		return 1;
-	id = table_lookup(q->image, hot->root[table & 3], address->hi, address->lo);
 	if (!id)
 		return 1;
 	if (id == TABLE_TOO_LONG)
@@ -94,6 +92,17 @@ static __always_inline __u32 find_listed(const struct question *q, __u32 table,
 	ret->leaf = id;
 	ret->score = leaf->score[0];
 	return 1;
+}
+
+static __always_inline __u32 find_listed(const struct question *q, __u32 table,
+					 const struct address *address, struct listed *ret,
+					 struct judgement *j)
+{
+	__u32 root = q->hot->root[table & 3];
+
+	if (!root)
+		return 1;
+	return read_listed(q, table_lookup(q->image, root, address->hi, address->lo), ret, j);
 }
 
 /*

@@ -25,6 +25,12 @@ static __always_inline __u32 override_holds(const struct question *q, __u16 id, 
 	return !expiry || now < expiry;
 }
 
+/* See table_walk(). */
+static __noinline __u32 override_lookup(struct image *image, __u32 entry, __u64 hi, __u64 lo)
+{
+	return table_walk(image, entry, hi, lo);
+}
+
 /* override_orders - @now: CLOCK_MONOTONIC ns. Returns ORDER_ALLOW, ORDER_BLOCK, both or 0. */
 static __always_inline __u32 override_orders(struct image *image, const struct packet *p, __u64 now)
 {
@@ -32,11 +38,13 @@ static __always_inline __u32 override_orders(struct image *image, const struct p
 	const struct question q = { image, hot, p, 0 };
 	struct judgement trouble = { 0 };
 	struct listed source = { 0 };
-	__u32 table = p->family == 6 ? TABLE_V6_SRC : TABLE_V4_SRC;
+	__u32 id;
 
 	if (!hot || hot->magic != IMAGE_HOT_MAGIC || !p->family)
 		return 0;
-	if (!find_listed(&q, table, &p->src, &source, &trouble) || !source.lists)
+	id = override_lookup(image, hot->root[p->family == 6 ? TABLE_V6_SRC : TABLE_V4_SRC],
+			     p->src.hi, p->src.lo);
+	if (!read_listed(&q, id, &source, &trouble))
 		return 0;
 	return (override_holds(&q, LEAF_ALLOW(source.lists), now) ? ORDER_ALLOW : 0) |
 	       (override_holds(&q, LEAF_DROP(source.lists), now) ? ORDER_BLOCK : 0);

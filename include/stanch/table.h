@@ -176,13 +176,15 @@ static __always_inline __u32 leaf_id(__u32 entry)
 }
 
 /*
- * table_lookup - longest-prefix match.
+ * table_walk - longest-prefix match, for one caller: it is where the verifier sees which map an
+ * image is. A lookup that it has seen in two maps is a slow call, so each kind of image has a
+ * function of its own, table_lookup() that of generations.
  * @entry: root entry of the table; @hi, @lo: the address, most significant bit first. An IPv4
  * address fills the upper half of @hi.
  * Returns a leaf id, TABLE_BAD_REFERENCE for an entry that points outside the image, or
  * TABLE_TOO_LONG after LIMIT_STEPS lines.
  */
-static __noinline __u32 table_lookup(struct image *image, __u32 entry, __u64 hi, __u64 lo)
+static __always_inline __u32 table_walk(struct image *image, __u32 entry, __u64 hi, __u64 lo)
 {
 	for (__u32 i = 0; i < LIMIT_STEPS; i++) {
 		__u32 kind = entry >> NODE_KIND_SHIFT;
@@ -214,6 +216,11 @@ static __noinline __u32 table_lookup(struct image *image, __u32 entry, __u64 hi,
 		lo <<= bits;
 	}
 	return entry >> NODE_KIND_SHIFT ? TABLE_TOO_LONG : leaf_id(entry);
+}
+
+static __noinline __u32 table_lookup(struct image *image, __u32 entry, __u64 hi, __u64 lo)
+{
+	return table_walk(image, entry, hi, lo);
 }
 
 #endif

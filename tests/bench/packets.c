@@ -2,9 +2,11 @@
 /*
  * Nanoseconds per packet by class, through BPF_PROG_TEST_RUN: stanch beside a program that does
  * nothing and one that counts and drops. The classes take turns, medians over the rounds, ratios
- * first: the machine is noisy and only what happened in one run may be compared.
+ * first: the machine is noisy and only what happened in one run may be compared. Then stanch beside
+ * itself without trials and samples: both are loaded anew several times, since where the
+ * kernel happens to put a program is worth as many nanoseconds as the difference.
  *
- *   packets BARE_OBJECT [RESULT.json]      (needs root; STANCH_* name a folder to work in)
+ *   packets BARE_OBJECT WITHOUT_OBJECT [RESULT.json]   (needs root; STANCH_* name a folder to work in)
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@
 
 #define ROUNDS 31
 #define REPEAT 200000
+#define LOADS 21 /* of both programs that are compared, */
+#define TURNS 5 /* each taking so many turns */
 
 static const char policy_text[] =
 	"version: 1\n"
@@ -61,6 +65,13 @@ static const struct bench_class classes[] = {
 };
 #define CLASSES ARRAY_SIZE(classes)
 
+/* What trials and samples cost when no trial is running, for these classes. */
+static const struct {
+	const char *name;
+	size_t class;
+} compared[] = { { "pass", 2 }, { "drop", 4 } };
+#define COMPARED ARRAY_SIZE(compared)
+
 static const struct frame_ends ends[] = {
 	[FROM_GOOD] = { .src4 = { 0xc000020a00000000, 0 },
 			.dst4 = { 0xc000020100000000, 0 },
@@ -80,10 +91,13 @@ struct bench {
 	int fd[CLASSES];
 	struct frame frames[CLASSES];
 	double ns[CLASSES][ROUNDS]; /* sorted when done */
-	struct places places;
-	struct instance *instance;
+	double cost[COMPARED][LOADS]; /* ns, sorted when done */
+	struct subject {
+		struct places places;
+		struct instance *instance;
+		int program;
+	} stanch;
 	struct bpf_object *bare;
-	int stanch;
 };
 
 static int fail(const char *what, int error, const struct diag *diag)
@@ -95,7 +109,7 @@ static int fail(const char *what, int error, const struct diag *diag)
 }
 
 /* The policy live in a fresh instance. */
-static int stage_policy(struct bench *bench, struct diag *diag)
+static int stage_policy(struct subject *subject, struct diag *diag)
 {
 	auto_policy struct policy policy = { 0 };
 	auto_image struct image_file image = { 0 };
@@ -105,32 +119,43 @@ static int stage_policy(struct bench *bench, struct diag *diag)
 	int r = policy_parse(&text, NULL, NULL, &policy, diag);
 
 	if (!r)
-		r = policy_compile(&policy, instance_limits(bench->instance), &image, diag);
+		r = policy_compile(&policy, instance_limits(subject->instance), &image, diag);
 	if (!r)
-		r = slot_stage(bench->instance, &image, 1, 1, diag);
+		r = slot_stage(subject->instance, &image, 1, 1, diag);
 	if (!r)
-		r = control_open(&bench->places, &control);
+		r = control_open(&subject->places, &control);
 	if (r)
 		return r;
 	epoch = word_unpack(control_load(control, CONTROL_WORD)).epoch;
 	return control_swap(control, 1, epoch);
 }
 
-static int open_stanch(struct bench *bench)
+static void close_subject(struct subject *subject)
+{
+	close_fd(&subject->program);
+	instance_close(&subject->instance);
+	instance_destroy(&subject->places);
+}
+
+/* @object: another program file than the one built in, or NULL. */
+static int open_subject(struct subject *subject, const char *name, const char *object)
 {
 	auto_diag struct diag diag = { 0 };
 	char path[PATH_MAX + 16];
-	int r = places_find("bench", &bench->places);
+	int r = places_find(name, &subject->places);
 
+	if (object)
+		setenv("STANCH_OBJECT", object, 1);
 	if (!r)
-		r = instance_create(&bench->places, &bench->instance, &diag);
+		r = instance_create(&subject->places, &subject->instance, &diag);
+	unsetenv("STANCH_OBJECT");
 	if (!r)
-		r = stage_policy(bench, &diag);
+		r = stage_policy(subject, &diag);
 	if (r)
-		return fail("setting up stanch", r, &diag);
-	snprintf(path, sizeof(path), "%s/prog-stanch", bench->places.pins);
-	bench->stanch = bpf_obj_get(path);
-	return bench->stanch < 0 ? fail(path, -errno, NULL) : 0;
+		return fail(name, r, &diag);
+	snprintf(path, sizeof(path), "%s/prog-stanch", subject->places.pins);
+	subject->program = bpf_obj_get(path);
+	return subject->program < 0 ? fail(path, -errno, NULL) : 0;
 }
 
 static int open_bare(struct bench *bench, const char *path)
@@ -153,7 +178,7 @@ static int prepare_classes(struct bench *bench)
 			return fail(classes[i].name, r, NULL);
 		if (classes[i].program)
 			program = bpf_object__find_program_by_name(bench->bare, classes[i].program);
-		bench->fd[i] = program ? bpf_program__fd(program) : bench->stanch;
+		bench->fd[i] = program ? bpf_program__fd(program) : bench->stanch.program;
 	}
 	return 0;
 }
@@ -200,12 +225,76 @@ static int run_rounds(struct bench *bench)
 	return 0;
 }
 
+/* One class by two programs in turn; the median of how much longer the first took. */
+static int compare_programs(struct bench *bench, size_t class, const int fds[2], double *ret)
+{
+	int own = bench->fd[class], r = 0;
+	double ns[2], differences[TURNS];
+
+	for (int turn = 0; turn < TURNS && !r; turn++) {
+		for (int i = 0; i < 2 && !r; i++) {
+			bench->fd[class] = fds[i];
+			r = run_class(bench, class, REPEAT, &ns[i]);
+		}
+		differences[turn] = r ? 0 : ns[0] - ns[1];
+	}
+	bench->fd[class] = own;
+	qsort(differences, TURNS, sizeof(double), compare);
+	*ret = differences[TURNS / 2];
+	return r;
+}
+
+static int load_and_compare(struct bench *bench, const char *object, int load)
+{
+	struct subject with = { .program = -1 }, without = { .program = -1 };
+	int r = open_subject(&with, "bench-with", NULL);
+
+	if (!r)
+		r = open_subject(&without, "bench-without", object);
+	for (size_t i = 0; i < COMPARED && !r; i++) {
+		const int fds[2] = { with.program, without.program };
+
+		r = compare_programs(bench, compared[i].class, fds, &bench->cost[i][load]);
+	}
+	close_subject(&with);
+	close_subject(&without);
+	return r;
+}
+
+static int compare_loads(struct bench *bench, const char *object)
+{
+	int r = 0;
+
+	for (int load = 0; load < LOADS && !r; load++)
+		r = load_and_compare(bench, object, load);
+	for (size_t i = 0; i < COMPARED; i++)
+		qsort(bench->cost[i], LOADS, sizeof(double), compare);
+	return r;
+}
+
 static uint32_t verified(int fd)
 {
 	struct bpf_prog_info info = { 0 };
 	uint32_t len = sizeof(info);
 
 	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.verified_insns;
+}
+
+static json_t *describe_costs(const struct bench *bench)
+{
+	json_t *costs = json_object();
+
+	for (size_t i = 0; i < COMPARED; i++) {
+		const double *cost = bench->cost[i];
+
+		printf("trials and samples, no trial running: %.0f ns more per %s (%.0f to "
+		       "%.0f over %d loads)\n",
+		       cost[LOADS / 2], compared[i].name, cost[0], cost[LOADS - 1], LOADS);
+		json_object_set_new(costs, compared[i].name,
+				    json_pack("{s:f,s:f,s:f}", "ns_median", cost[LOADS / 2],
+					      "ns_min", cost[0], "ns_max", cost[LOADS - 1]));
+	}
+	return costs;
 }
 
 static json_t *describe(const struct bench *bench)
@@ -230,11 +319,11 @@ static json_t *describe(const struct bench *bench)
 						      median, "ns_p10", ns[ROUNDS / 10], "ns_p90",
 						      ns[ROUNDS - 1 - ROUNDS / 10]));
 	}
-	document =
-		json_pack("{s:s,s:s,s:s,s:s,s:i,s:o}", "schema", "stanch.bench.packets/1", "date",
-			  date, "kernel", kernel.release, "compiler", __VERSION__,
-			  "verified_instructions", (int)verified(bench->stanch), "classes", rows);
-	printf("verified instructions: %u\n", verified(bench->stanch));
+	document = json_pack("{s:s,s:s,s:s,s:s,s:i,s:o,s:o}", "schema", "stanch.bench.packets/1",
+			     "date", date, "kernel", kernel.release, "compiler", __VERSION__,
+			     "verified_instructions", (int)verified(bench->stanch.program),
+			     "classes", rows, "trials_cost", describe_costs(bench));
+	printf("verified instructions: %u\n", verified(bench->stanch.program));
 	return document;
 }
 
@@ -251,25 +340,25 @@ static int report(const struct bench *bench, const char *path)
 
 int main(int argc, char **argv)
 {
-	static struct bench bench = { .stanch = -1 };
+	static struct bench bench = { .stanch.program = -1 };
 	int r;
 
-	if (argc < 2 || argc > 3) {
-		fprintf(stderr, "usage: packets BARE_OBJECT [RESULT.json]\n");
+	if (argc < 3 || argc > 4) {
+		fprintf(stderr, "usage: packets BARE_OBJECT WITHOUT_OBJECT [RESULT.json]\n");
 		return 2;
 	}
 	r = open_bare(&bench, argv[1]);
 	if (!r)
-		r = open_stanch(&bench);
+		r = open_subject(&bench.stanch, "bench", NULL);
 	if (!r)
 		r = prepare_classes(&bench);
 	if (!r)
 		r = run_rounds(&bench);
 	if (!r)
-		r = report(&bench, argc == 3 ? argv[2] : NULL);
-	close_fd(&bench.stanch);
-	instance_close(&bench.instance);
-	instance_destroy(&bench.places);
+		r = compare_loads(&bench, argv[2]);
+	if (!r)
+		r = report(&bench, argc == 4 ? argv[3] : NULL);
+	close_subject(&bench.stanch);
 	bpf_object__close(bench.bare);
 	return r ? 1 : 0;
 }
