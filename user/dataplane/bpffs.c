@@ -75,9 +75,10 @@ static bool mounts_stay(void)
 	struct stat own, other;
 	struct dirent *entry;
 
-	if (!proc || stat("/proc/self/ns/mnt", &own) || stat("/proc/1/ns/mnt", &other) ||
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)getppid());
+	if (!proc || stat("/proc/self/ns/mnt", &own) || stat(path, &other) ||
 	    readlink("/proc/self", self, sizeof(self) - 1) < 0)
-		return true; /* who may not look at others cannot tell */
+		return true; /* who may not even look at who started us cannot tell */
 	while ((entry = readdir(proc))) {
 		if (*entry->d_name < '0' || *entry->d_name > '9' || !strcmp(entry->d_name, self))
 			continue;
