@@ -26,12 +26,14 @@ static __always_inline void count_packet(const struct passage *s)
 {
 	__u32 index = s->slot * LIMIT_REASONS + s->judgement.reason;
 	struct counter *counter = bpf_map_lookup_elem(&counters, &index);
+	__u64 enforced = s->enforced;
 
-	if (!counter || s->enforced >= VERDICTS)
+	opaque(enforced); /* what is compared is what is used, whatever the compiler reloads */
+	if (!counter || enforced >= VERDICTS)
 		return;
-	counter->packets[s->enforced]++;
+	counter->packets[enforced]++;
 	counter->bytes += s->packet.length;
-	if (s->enforced != s->judgement.verdict)
+	if (enforced != s->judgement.verdict)
 		counter->monitored++;
 }
 
