@@ -32,12 +32,12 @@ crowd_start() {
 		>"$DIR/received" 2>"$DIR/ready" 3>&- &
 	RECEIVER=$!
 	until_true grep -q ready "$DIR/ready"
+	before_flows=$(arrived)
 	nsenter --net="/run/netns/$CLIENT" "$TRAFFIC" send --dev eth0 --dst-mac "$MAC" \
 		--rate "${1:-10000}" --seconds 280 -j --dst "$SERVER_V4" \
 		--flow "P:src=$FLOW_P,share=1" --flow "G:src=$CROWD,share=10" \
 		--flow "B:src=$FLOW_B,share=${2:-1}" >"$DIR/sent" 2>"$DIR/sender" 3>&- &
 	SENDER=$!
-	before_flows=$(arrived)
 	until_true flowing
 }
 
