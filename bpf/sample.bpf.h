@@ -191,13 +191,19 @@ static __always_inline void sample_other(struct sample *sample, struct passage *
 static __always_inline void sample_head(struct sample *sample, struct xdp_md *ctx,
 					const struct passage *s)
 {
-	__u32 captured = s->packet.length;
+	__u64 captured = s->packet.length;
 
 	__builtin_memset(sample->head, 0, sizeof(sample->head));
 	sample->captured = 0;
 	if (captured > SAMPLE_HEAD)
 		captured = SAMPLE_HEAD;
-	if (captured && !bpf_xdp_load_bytes(ctx, 0, sample->head, captured))
+	opaque(captured); /* both bounds by themselves, as Linux 6.1 wants to see them */
+	if (captured > SAMPLE_HEAD)
+		return;
+	opaque(captured);
+	if (captured < sizeof(struct ethhdr))
+		return;
+	if (!bpf_xdp_load_bytes(ctx, 0, sample->head, captured))
 		sample->captured = captured;
 }
 
