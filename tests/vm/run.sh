@@ -5,7 +5,8 @@
 # programs load, judge the conformance table, and filter what really arrives. TAP on stdout.
 cd "$(dirname "$0")" || exit
 export PATH=$PWD:$PATH CMOCKA_MESSAGE_OUTPUT=TAP
-good=10.9.0.2 bad=10.9.0.66 grey=10.9.0.77 here=10.9.0.1
+# good is a neighbour, and the router to the others: a policy may not block neighbours
+good=10.9.0.2 bad=198.51.100.66 grey=198.51.100.77 here=10.9.0.1
 failed=0 n=0
 
 ok() { # SENTENCE COMMAND...: one test
@@ -55,9 +56,11 @@ wire() {
 	ip addr add $here/24 dev eth0
 	ip link set eth0 up
 	ip -n far link set eth1 up
-	for address in $good $bad $grey; do
-		ip -n far addr add "$address"/24 dev eth1
+	ip -n far addr add $good/24 dev eth1
+	for address in $bad $grey; do
+		ip -n far addr add "$address"/32 dev eth1
 	done
+	ip route add 198.51.100.0/24 via $good
 	# Rule 0, the local table, comes last, so that a mark can decide before it.
 	ip rule add pref 100 lookup local
 	ip rule del pref 0
