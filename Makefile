@@ -13,7 +13,7 @@ PREFIX   ?= /usr
 
 WARN     := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Werror \
 	-Wno-unused-function -Wno-unknown-pragmas -Wno-missing-field-initializers
-CPPFLAGS := -Iinclude -Iuser -I$(B)/bpf -D_GNU_SOURCE -DSTANCH_VERSION='"$(VERSION)"'
+CPPFLAGS = -Iinclude -Iuser -I$(B)/bpf -D_GNU_SOURCE -DSTANCH_VERSION='"$(VERSION)"'
 OPT      ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN_FLAGS)
 LDFLAGS  ?= -Wl,-z,relro,-z,now
