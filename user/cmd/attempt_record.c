@@ -6,7 +6,6 @@
 #include "cmd/attempt.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "cmd/describe.h"
 #include "store/store.h"
@@ -129,30 +128,25 @@ int attempt_record(struct attempt *attempt, const char *result)
 	return live_record(attempt->options, record);
 }
 
-static void pointer_of(const struct attempt *attempt, struct pointer *ret)
+static struct pointer pointer_of(const struct attempt *attempt)
 {
-	*ret = (struct pointer){ .generation = attempt->generation,
-				 .time_s = (uint64_t)time(NULL) };
-	memcpy(ret->digest, image_id(&attempt->image.image)->digest, sizeof(ret->digest));
+	return pointer_to(attempt->generation, image_id(&attempt->image.image)->digest);
 }
 
 int attempt_point(struct attempt *attempt)
 {
-	struct pointer pointer;
+	const struct pointer pointer = pointer_of(attempt);
 
-	pointer_of(attempt, &pointer);
 	attempt->pointed = true;
 	return pointer_live_write(&attempt->options->places, &pointer);
 }
 
 void attempt_point_back(struct attempt *attempt)
 {
-	struct pointer pointer = { .generation = attempt->live.generation,
-				   .time_s = (uint64_t)time(NULL) };
+	const struct pointer pointer = pointer_to(attempt->live.generation, attempt->live.digest);
 	struct pointer found;
 	int r;
 
-	memcpy(pointer.digest, attempt->live.digest, sizeof(pointer.digest));
 	if (!pointer_live_read(&attempt->options->places, &found) &&
 	    !memcmp(found.digest, pointer.digest, sizeof(found.digest)))
 		return; /* it never got that far */
@@ -164,10 +158,9 @@ void attempt_point_back(struct attempt *attempt)
 /* The kernel judges by it already; what cannot be written only makes a restart forget it. */
 void attempt_keep(struct attempt *attempt)
 {
-	struct pointer pointer;
+	const struct pointer pointer = pointer_of(attempt);
 	int r;
 
-	pointer_of(attempt, &pointer);
 	r = pointer_keep(&attempt->options->places, &pointer);
 	if (r)
 		say_warning("after a restart of this machine an older generation would judge: %s",

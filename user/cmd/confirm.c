@@ -4,8 +4,6 @@
  * the epoch says whether this is still the generation that was looked at.
  */
 #include <errno.h>
-#include <string.h>
-#include <time.h>
 
 #include "cmd/args.h"
 #include "cmd/describe.h"
@@ -29,9 +27,8 @@ static int record(const struct options *options, const struct look *look, const 
 static int write_pointer(const struct options *options, const struct slot_info *live,
 			 int (*write)(const struct places *places, const struct pointer *pointer))
 {
-	struct pointer pointer = { .generation = live->generation, .time_s = (uint64_t)time(NULL) };
+	const struct pointer pointer = pointer_to(live->generation, live->digest);
 
-	memcpy(pointer.digest, live->digest, sizeof(pointer.digest));
 	return write(&options->places, &pointer);
 }
 

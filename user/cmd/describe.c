@@ -153,3 +153,17 @@ void describe_list_row(const struct image *image, uint32_t id)
 		 entry_text(list->first, list->first_len, list->first_family, first),
 		 entry_text(list->last, list->last_len, list->last_family, last));
 }
+
+json_t *describe_changes_json(const struct image_diff *diff)
+{
+	json_t *ret = json_array();
+
+	for (uint32_t i = 0; i < diff->count; i++) {
+		const struct image_change *change = &diff->changes[i];
+
+		json_array_append_new(ret,
+				      json_pack("{ss, ss%, ss}", "kind", change->kind, "sign",
+						&change->sign, (size_t)1, "text", change->text));
+	}
+	return ret;
+}

@@ -24,6 +24,9 @@ json_t *describe_list_json(const struct image *image, uint32_t id);
 void describe_list_head(void);
 void describe_list_row(const struct image *image, uint32_t id);
 
+/* describe_changes_json - the stored changes between two images, in order. */
+json_t *describe_changes_json(const struct image_diff *diff);
+
 /* action_name - "drop"; of an enum action out of a checked image. */
 const char *action_name(unsigned int action);
 

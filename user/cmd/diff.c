@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "describe.h"
 #include "live.h"
 #include "look.h"
 
@@ -32,18 +33,8 @@ static int load_side(const struct options *options, const char *side, struct ima
 
 static json_t *diff_json(const struct image_diff *diff)
 {
-	json_t *changes = json_array();
-	uint32_t i;
-
-	for (i = 0; i < diff->count; i++) {
-		const struct image_change *change = &diff->changes[i];
-
-		json_array_append_new(changes,
-				      json_pack("{ss, ss%, ss}", "kind", change->kind, "sign",
-						&change->sign, (size_t)1, "text", change->text));
-	}
 	return json_pack("{sb, so, so}", "different", diff->count || diff->omitted, "changes",
-			 changes, "omitted", json_u64(diff->omitted));
+			 describe_changes_json(diff), "omitted", json_u64(diff->omitted));
 }
 
 static void diff_text(const struct image_diff *diff)

@@ -188,17 +188,6 @@ static json_t *problems_json(const struct diag *diag)
 	return ret;
 }
 
-static json_t *changes_json(const struct image_diff *diff)
-{
-	json_t *ret = json_array();
-
-	for (uint32_t i = 0; i < diff->count; i++)
-		json_array_append_new(ret, json_pack("{ss,ss%,ss}", "kind", diff->changes[i].kind,
-						     "sign", &diff->changes[i].sign, (size_t)1,
-						     "text", diff->changes[i].text));
-	return ret;
-}
-
 static json_t *plan_json(const struct plan *plan)
 {
 	const struct attempt *attempt = &plan->attempt;
@@ -210,8 +199,8 @@ static json_t *plan_json(const struct plan *plan)
 		"different", is_different(plan), "live", json_u64(attempt->live.generation),
 		"gates", attempt_gates_json(attempt), "traffic",
 		attempt_sums_json(&attempt->recent), "problems", problems_json(&attempt->diag),
-		"changes", changes_json(&plan->diff), "golden", (int)attempt->proof.packets,
-		"golden_wrong", (int)attempt->proof.wrong);
+		"changes", describe_changes_json(&plan->diff), "golden",
+		(int)attempt->proof.packets, "golden_wrong", (int)attempt->proof.wrong);
 
 	attempt_image_json(attempt, ret);
 	json_object_set_new(ret, "bytes", json_u64(image_bytes(attempt)));

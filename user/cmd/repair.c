@@ -213,14 +213,13 @@ static bool has_settled(const struct repair *repair)
 static void repair_pointers(struct repair *repair)
 {
 	const struct places *places = &repair->options->places;
-	struct pointer found = { 0 }, live = { .generation = repair->live.generation,
-					       .time_s = (uint64_t)time(NULL) };
+	const struct pointer live = pointer_to(repair->live.generation, repair->live.digest);
+	struct pointer found = { 0 };
 	int r;
 
 	if (!has_settled(repair))
 		return;
 	r = pointer_live_read(places, &found);
-	memcpy(live.digest, repair->live.digest, sizeof(live.digest));
 	if (r || !is_live(repair, &found)) {
 		r = pointer_live_write(places, &live);
 		failed(r, "the pointer to what is live");

@@ -4,8 +4,6 @@
  * older generation, whose stored image goes through the same steps as a new one.
  */
 #include <errno.h>
-#include <string.h>
-#include <time.h>
 
 #include "cmd/args.h"
 #include "cmd/attempt.h"
@@ -103,13 +101,11 @@ static void say_move(const struct options *options, const struct move *move, boo
 /* A restart must find the generation that was gone back to; the kernel has it already. */
 static void write_down(const struct options *options, const struct move *move)
 {
-	struct pointer pointer = { .generation = move->to.generation,
-				   .time_s = (uint64_t)time(NULL) };
+	const struct pointer pointer = pointer_to(move->to.generation, move->to.digest);
 	int r;
 
 	if (!move->known)
 		return;
-	memcpy(pointer.digest, move->to.digest, sizeof(pointer.digest));
 	r = pointer_live_write(&options->places, &pointer);
 	if (!r)
 		r = pointer_keep(&options->places, &pointer);

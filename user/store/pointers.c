@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <sodium.h>
 
@@ -86,6 +87,14 @@ int pointer_read(const struct places *places, const char *name, struct pointer *
 	ret->time_s = get_number(bytes + AT_TIME, 8);
 	memcpy(ret->digest, bytes + AT_DIGEST, sizeof(ret->digest));
 	return 0;
+}
+
+struct pointer pointer_to(uint64_t generation, const uint8_t digest[32])
+{
+	struct pointer ret = { .generation = generation, .time_s = (uint64_t)time(NULL) };
+
+	memcpy(ret.digest, digest, sizeof(ret.digest));
+	return ret;
 }
 
 int pointer_live_write(const struct places *places, const struct pointer *pointer)

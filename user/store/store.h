@@ -78,6 +78,8 @@ struct pointer {
 	uint8_t digest[32];
 };
 #define POINTERS_GOOD 3u
+/* pointer_to - the pointer to a generation that is written now. */
+struct pointer pointer_to(uint64_t generation, const uint8_t digest[32]);
 /* pointer_live_write, pointer_live_read - 0; -ENOENT; -EBADMSG for one that is torn or damaged. */
 int pointer_live_write(const struct places *places, const struct pointer *pointer);
 int pointer_live_read(const struct places *places, struct pointer *ret);
