@@ -257,7 +257,7 @@ $(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 -include $(BENCH:=.d)
 
 ## bench: nanoseconds per packet by class, as ratios to a bare counting drop (root)
-bench: $(BENCH) $(B)/tests/bench/bare.bpf.o $(B)/tests/bpf/no_trials.bpf.o
+bench: $(BENCH) $(B)/tests/bench/bare.bpf.o $(B)/tests/bpf/no_control.bpf.o
 	tests/bench/run $(B)
 
 ## campaign: 300 good policies under floods, 100 bad ones three ways, from a seed; an hour (root)

@@ -10,10 +10,11 @@
 #include <stanch/override.h>
 #include <stanch/siphash.h>
 
-/* 0, to compare what they cost: no canary and no samples. */
-#ifndef WITH_TRIALS
-#define WITH_TRIALS 1
+/* 0, to compare what they cost: no word (slot 1 is live), overrides, canary and samples. */
+#ifndef WITH_CONTROL
+#define WITH_CONTROL 1
 #endif
+#define FIXED_WORD (1ull << WORD_LIVE_SHIFT | (__u64)MODE_ENFORCE << WORD_MODE_SHIFT)
 
 /* The control word, and what follows from it for one packet. */
 struct command {
@@ -65,13 +66,15 @@ static __always_inline void read_trial(struct command *c, struct passage *s)
 /* The only read of the control word. */
 static __always_inline void read_command(struct command *c, struct passage *s)
 {
-	__u64 word = control_entry(CONTROL_WORD);
+	__u64 word = WITH_CONTROL ? control_entry(CONTROL_WORD) : FIXED_WORD;
 
 	*c = (struct command){
 		.word = word,
 		.slot = word >> WORD_LIVE_SHIFT & WORD_SLOT_MASK,
 		.orders = word >> WORD_KILL_SHIFT & WORD_KILL_MASK,
 	};
+	if (!WITH_CONTROL)
+		return;
 	if (word & WORD_PROVISIONAL)
 		read_trial(c, s);
 	c->overrides = control_entry(CONTROL_OVERRIDES);

@@ -52,7 +52,7 @@ static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 /* The generation whose turn it is says what happens to the packet. */
 static __always_inline void judge_parsed(struct passage *s, struct command *c)
 {
-	if (WITH_TRIALS)
+	if (WITH_CONTROL)
 		choose_generation(c, s);
 	if (c->overrides)
 		c->orders |= ask_overrides(&s->packet);
@@ -90,7 +90,7 @@ static __always_inline int run(struct xdp_md *ctx)
 	action = s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	if (twin) {
 		report_judged(&s);
-	} else if (WITH_TRIALS && sample_due(&s, word_epoch(command.word))) {
+	} else if (WITH_CONTROL && sample_due(&s, word_epoch(command.word))) {
 		s.epoch = word_epoch(command.word);
 		take_sample(ctx, &s, word_mode(command.word), command.orders);
 	}

@@ -3,8 +3,8 @@
  * Nanoseconds per packet by class, through BPF_PROG_TEST_RUN: stanch beside a program that does
  * nothing and one that counts and drops. The classes take turns, medians over the rounds, ratios
  * first: the machine is noisy and only what happened in one run may be compared. Then stanch beside
- * itself without trials and samples: both are loaded anew several times, since where the
- * kernel happens to put a program is worth as many nanoseconds as the difference.
+ * itself without control word, overrides, trials and samples: both are loaded anew several times,
+ * since where the kernel happens to put a program is worth as many nanoseconds as the difference.
  *
  *   packets BARE_OBJECT WITHOUT_OBJECT [RESULT.json]   (needs root; STANCH_* name a folder to work in)
  */
@@ -65,7 +65,7 @@ static const struct bench_class classes[] = {
 };
 #define CLASSES ARRAY_SIZE(classes)
 
-/* What trials and samples cost when no trial is running, for these classes. */
+/* What control word, overrides, canary and samples cost when no trial is running, for these classes. */
 static const struct {
 	const char *name;
 	size_t class;
@@ -287,8 +287,8 @@ static json_t *describe_costs(const struct bench *bench)
 	for (size_t i = 0; i < COMPARED; i++) {
 		const double *cost = bench->cost[i];
 
-		printf("trials and samples, no trial running: %.0f ns more per %s (%.0f to "
-		       "%.0f over %d loads)\n",
+		printf("word, overrides, canary and samples, no trial running: %.0f ns more "
+		       "per %s (%.0f to %.0f over %d loads)\n",
 		       cost[LOADS / 2], compared[i].name, cost[0], cost[LOADS - 1], LOADS);
 		json_object_set_new(costs, compared[i].name,
 				    json_pack("{s:f,s:f,s:f}", "ns_median", cost[LOADS / 2],
@@ -322,7 +322,7 @@ static json_t *describe(const struct bench *bench)
 	document = json_pack("{s:s,s:s,s:s,s:s,s:i,s:o,s:o}", "schema", "stanch.bench.packets/1",
 			     "date", date, "kernel", kernel.release, "compiler", __VERSION__,
 			     "verified_instructions", (int)verified(bench->stanch.program),
-			     "classes", rows, "trials_cost", describe_costs(bench));
+			     "classes", rows, "control_cost", describe_costs(bench));
 	printf("verified instructions: %u\n", verified(bench->stanch.program));
 	return document;
 }
