@@ -16,27 +16,14 @@
 #include <stanch/abi.h>
 #include <stanch/image.h>
 
-#include "base/file.h"
+#include "base/machine.h"
 #include "live.h"
 
 #define READERS "stanch"
 #define KERNEL_MAJOR 6u
 #define KERNEL_MINOR 1u
-#define SMALL_FILE ((size_t)64 << 10)
 #define YEAR_2024 1704067200
 #define SLOT_BYTES ((uint64_t)LIMIT_LINES * LINE_SIZE)
-
-/* The first line of a small file, "" when it cannot be read. */
-static const char *read_line(const char *path, char *out, size_t size)
-{
-	auto_buf struct buf content = { 0 };
-
-	*out = '\0';
-	if (!file_read(path, SMALL_FILE, &content))
-		snprintf(out, size, "%.*s", (int)content.len, content.data);
-	out[strcspn(out, "\n")] = '\0';
-	return out;
-}
 
 static void check_kernel(struct doctor *doctor)
 {
@@ -72,7 +59,7 @@ static void check_jit(struct doctor *doctor)
 {
 	char value[16];
 
-	read_line("/proc/sys/net/core/bpf_jit_enable", value, sizeof(value));
+	machine_line("/proc/sys/net/core/bpf_jit_enable", value, sizeof(value));
 	if (!*value)
 		doctor_say(doctor, GRADE_NOTE, "jit", NULL, "the switch is not shown here");
 	else if (!strcmp(value, "0"))
@@ -80,17 +67,6 @@ static void check_jit(struct doctor *doctor)
 			   "programs are interpreted: several times slower");
 	else
 		doctor_say(doctor, GRADE_GOOD, "jit", NULL, "programs are compiled");
-}
-
-static uint64_t capabilities(void)
-{
-	auto_buf struct buf status = { 0 };
-	const char *at;
-
-	if (file_read("/proc/self/status", SMALL_FILE, &status) || buf_append(&status, "", 1))
-		return 0;
-	at = strstr(status.data, "\nCapEff:");
-	return at ? strtoull(at + strlen("\nCapEff:"), NULL, 16) : 0;
 }
 
 static void check_privileges(struct doctor *doctor)
@@ -103,7 +79,7 @@ static void check_privileges(struct doctor *doctor)
 		{ CAP_NET_ADMIN, "CAP_NET_ADMIN", "nothing can be attached" },
 		{ CAP_PERFMON, "CAP_PERFMON", "the program would cost twice as much" },
 	};
-	uint64_t have = capabilities();
+	uint64_t have = machine_capabilities();
 	bool whole = true;
 	unsigned int i;
 
@@ -145,11 +121,11 @@ static uint64_t memory_limit(void)
 	char *end;
 	unsigned long long limit;
 
-	read_line("/proc/self/cgroup", line, sizeof(line));
+	machine_line("/proc/self/cgroup", line, sizeof(line));
 	if (strncmp(line, "0::", 3))
 		return UINT64_MAX;
 	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", line + 3);
-	read_line(path, value, sizeof(value));
+	machine_line(path, value, sizeof(value));
 	limit = strtoull(value, &end, 10);
 	return end == value ? UINT64_MAX : limit;
 }
@@ -175,8 +151,8 @@ static void check_clocks(struct doctor *doctor)
 {
 	char source[32];
 
-	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
-		  sizeof(source));
+	machine_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
+		     sizeof(source));
 	if (time(NULL) < YEAR_2024)
 		doctor_say(doctor, GRADE_FINDING, "clocks", "set the clock, and keep it with NTP",
 			   "the date lies before 2024: the audit log would be dated wrongly");
