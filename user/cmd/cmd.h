@@ -149,6 +149,7 @@ int cmd_events(const struct options *options, int argc, char **argv);
 int cmd_explain(const struct options *options, int argc, char **argv);
 int cmd_replay(const struct options *options, int argc, char **argv);
 int cmd_bisect(const struct options *options, int argc, char **argv);
+int cmd_bench(const struct options *options, int argc, char **argv);
 int cmd_doctor(const struct options *options, int argc, char **argv);
 int cmd_selftest(const struct options *options, int argc, char **argv);
 int cmd_version(const struct options *options, int argc, char **argv);

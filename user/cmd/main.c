@@ -116,6 +116,16 @@ const struct verb verbs[] = {
 	  "does this kernel judge as it must?\n\n"
 	  "The conformance table, and golden packets of what is live. -v lists every packet.",
 	  cmd_selftest },
+	{ "bench", "[--quick] [--only ns|pps|times] [--policy POLICY] [--size N]",
+	  "what stanch costs on this kernel\n\n"
+	  "Nanoseconds per packet beside programs that do nothing, packets per second with live\n"
+	  "frames, and how long swaps and applies take; with what is live, or else a small policy.\n"
+	  "Live state is only read; namespaces of its own end with it.\n"
+	  "  --quick          seconds, and wider spreads\n"
+	  "  --only PART      one of the three\n"
+	  "  --policy POLICY  judge by this one\n"
+	  "  --size N         apply a list of N prefixes, too",
+	  cmd_bench },
 	{ "mode", "[enforce|monitor|bypass] [--break-glass on|off]",
 	  "show or set the operator's mode\n\n"
 	  "The more permissive of this and of the policy's mode is effective. It stays through apply\n"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/bench.h"
 #include "dataplane/slots.h"
 
 #define FRAME_SHORTEST 14 /* the kernel runs nothing without an Ethernet header */
@@ -46,13 +47,13 @@ static int borrow(struct object *object, const struct instance *instance)
 	return 0;
 }
 
-/* A twin only judges; it takes no samples, and their memory is not worth having. */
-static void leave_out(struct object *object)
+/* A twin that only judges takes no samples, and their memory is not worth having. */
+static void leave_out(struct object *object, bool judges)
 {
 	struct bpf_map *reservoir = bpf_object__find_map_by_name(object->bpf, "reservoir");
 	struct bpf_program *program;
 
-	if (reservoir)
+	if (reservoir && judges)
 		bpf_map__set_max_entries(reservoir, 1);
 	bpf_object__for_each_program(program, object->bpf)
 	{
@@ -63,17 +64,19 @@ static void leave_out(struct object *object)
 	}
 }
 
-int twin_open(const struct instance *instance, struct twin **ret, struct diag *diag)
+/* @judges: it says of each packet how it was judged, and does nothing else that outlives it. */
+static int open_twin(const struct instance *instance, bool judges, struct twin **ret,
+		     struct diag *diag)
 {
 	auto_twin struct twin *twin = calloc(1, sizeof(*twin));
 	int r;
 
 	if (!twin)
 		return -ENOMEM;
-	r = object_open(true, &twin->object, diag);
+	r = object_open(judges, &twin->object, diag);
 	if (r)
 		return r;
-	leave_out(&twin->object);
+	leave_out(&twin->object, judges);
 	if (instance) {
 		r = borrow(&twin->object, instance);
 		if (r)
@@ -91,6 +94,16 @@ int twin_open(const struct instance *instance, struct twin **ret, struct diag *d
 		return refused(diag, "twin", r, "mapping the control word of a twin");
 	*ret = TAKE_PTR(twin);
 	return 0;
+}
+
+int twin_open(const struct instance *instance, struct twin **ret, struct diag *diag)
+{
+	return open_twin(instance, true, ret, diag);
+}
+
+int twin_open_measured(struct twin **ret, struct diag *diag)
+{
+	return open_twin(NULL, false, ret, diag);
 }
 
 int twin_stage(struct twin *twin, const struct image_file *image, unsigned int slot,
