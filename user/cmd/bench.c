@@ -49,6 +49,10 @@ int bench_failed(const struct bench *bench, int error, struct diag *diag)
 {
 	static const char message[] = "it cannot be measured";
 
+	if (exit_code_of(error) == EXIT_DENIED && !bench->machine.perfmon)
+		diag_add(
+			diag, NULL, "capability",
+			"CAP_PERFMON is missing: without it this kernel may not take the programs");
 	if (diag->total)
 		return say_problems(bench->options, message, diag, exit_code_of(error));
 	return say_errno(bench->options, error, message);
