@@ -39,6 +39,17 @@ kernel_reason() {
 # skip_for REASON - skip the test when there is a reason.
 skip_for() { [ -z "$1" ] || skip "$1"; }
 
+# until_true COMMAND... - waits for it, at most 20 seconds.
+until_true() {
+	local try
+	for try in $(seq 200); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	echo "still not after $try tries: $*" >&2
+	return 1
+}
+
 # json FILTER - of the document or the lines that the last `run` printed on stdout.
 # shellcheck disable=SC2154 # bats sets it
 json() { jq -r "$1" <<<"$output"; }

@@ -73,17 +73,6 @@ lists_policy() {
 	} >"$DIR/lists.yaml"
 }
 
-# until_true COMMAND... - waits for it, at most 20 seconds.
-until_true() {
-	local try
-	for try in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.1
-	done
-	echo "still not after $try tries: $*" >&2
-	return 1
-}
-
 # flows_start - all three from now on. The tool is started without a shell between it and us.
 flows_start() {
 	nsenter --net="/run/netns/$SERVER" nice -n -10 "$TRAFFIC" receive --port 9 --seconds 280 -j \
