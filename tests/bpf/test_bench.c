@@ -156,52 +156,52 @@ static void a_measured_twin_takes_samples(void **state)
 
 /* ---- swaps ---- */
 
+/* The factory's generation and the small policy, by turns, and a packet of @class. */
+static struct swapping begin(const struct rig *rig, struct instance *instance,
+			     enum bench_class class, struct bench_packet *packet)
+{
+	struct swapping swapping = { .instance = instance, .slots = { 0, 1 } };
+	auto_image struct image_file image = { 0 };
+	auto_diag struct diag diag = { 0 };
+
+	assert_int_equal(bench_image(&limits_builtin, &image, &diag), 0);
+	assert_int_equal(bench_packet(&image.image, class, packet), 0);
+	assert_int_equal(slot_stage(instance, &image, 1, 1, &diag), 0);
+	assert_int_equal(control_open(&rig->places, &swapping.control), 0);
+	swapping.frame = &packet->frame;
+	return swapping;
+}
+
 static void the_first_packet_of_each_swap_is_seen(void **state)
 {
 	struct rig *rig = rig_of(state);
 	auto_instance struct instance *instance = rig_create(rig);
-	auto_control struct control *control = NULL;
-	auto_image struct image_file image = { 0 };
-	auto_diag struct diag diag = { 0 };
-	struct swapping swapping = { .instance = instance };
 	struct bench_packet packet;
+	struct swapping swapping = begin(rig, instance, BENCH_DROP_V4, &packet);
 	double ns[20], store = 0;
+	struct word word;
 
-	assert_int_equal(bench_image(&limits_builtin, &image, &diag), 0);
-	assert_int_equal(bench_packet(&image.image, BENCH_DROP_V4, &packet), 0);
-	assert_int_equal(slot_stage(instance, &image, 1, 1, &diag), 0);
-	assert_int_equal(control_open(&rig->places, &control), 0);
-	swapping.control = control;
-	swapping.slots[1] = 1; /* the other one is the factory's */
-	swapping.frame = &packet.frame;
 	assert_int_equal(swapping_first(&swapping, ARRAY_SIZE(ns), ns), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(ns); i++)
 		assert_true(ns[i] > 0);
 	assert_int_equal(swapping_store(&swapping, 3, &store), 0);
 	assert_true(store > 0);
-	assert_int_equal(word_unpack(control_load(control, CONTROL_WORD)).live, 1);
-	assert_int_equal(word_unpack(control_load(control, CONTROL_WORD)).epoch, 23);
+	word = word_unpack(control_load(swapping.control, CONTROL_WORD));
+	assert_int_equal(word.live, 1);
+	assert_int_equal(word.epoch, 23);
+	control_close(&swapping.control);
 }
 
 static void a_swap_that_changes_no_verdict_is_waited_for_a_second(void **state)
 {
 	struct rig *rig = rig_of(state);
 	auto_instance struct instance *instance = rig_create(rig);
-	auto_control struct control *control = NULL;
-	auto_image struct image_file image = { 0 };
-	auto_diag struct diag diag = { 0 };
-	struct swapping swapping = { .instance = instance };
 	struct bench_packet packet;
+	struct swapping swapping = begin(rig, instance, BENCH_PASS, &packet);
 	double ns;
 
-	assert_int_equal(bench_image(&limits_builtin, &image, &diag), 0);
-	assert_int_equal(bench_packet(&image.image, BENCH_PASS, &packet), 0);
-	assert_int_equal(slot_stage(instance, &image, 1, 1, &diag), 0);
-	assert_int_equal(control_open(&rig->places, &control), 0);
-	swapping.control = control;
-	swapping.slots[1] = 1;
-	swapping.frame = &packet.frame;
 	assert_int_equal(swapping_first(&swapping, 1, &ns), -ETIMEDOUT);
+	control_close(&swapping.control);
 }
 
 /* ---- the place ---- */
