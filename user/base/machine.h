@@ -30,7 +30,7 @@ struct mitigation {
 #define MITIGATIONS 4u /* those that a program in the kernel pays for */
 
 struct machine {
-	char kernel[96];
+	char kernel[136];
 	char cpu[96]; /* "" when unknown */
 	unsigned int cpus; /* on which this process may run */
 	bool virtual; /* below a hypervisor that says so */
