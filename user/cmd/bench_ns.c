@@ -14,7 +14,7 @@
 #define REPEAT_QUICK 10000u
 #define LOADS 3u
 #define ROUNDS 11u /* of each load */
-#define BUDGET_MS 3000u /* for them */
+#define BUDGET_MS 2500u /* for them */
 #define BUDGET_QUICK_MS 1000u
 #define WARM 2000u /* each run costs the kernel some 20 ms to set up */
 

@@ -11,7 +11,7 @@
 #include "cmd/look.h"
 
 #define ROUNDS 7u
-#define BUDGET_MS 8000u
+#define BUDGET_MS 5000u
 #define BUDGET_QUICK_MS 1000u
 
 struct way {

@@ -11,7 +11,7 @@
 #include "dataplane/inside.h"
 #include "yard.skel.h"
 
-#define BURST 131072 /* live frames a test run: setting one up takes the kernel some 50 ms */
+#define BURST 65536 /* live frames a test run: setting one up takes the kernel some 50 ms */
 
 struct yard {
 	struct yard_bpf *bpf;

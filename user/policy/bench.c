@@ -102,35 +102,42 @@ static void pad(struct frame *frame)
 }
 
 /* 1: of the class, and in @found; 0: not; -errno: no such packet can be built. */
+static int try_steps(const struct search *search, const struct frame_step *steps,
+		     const struct frame_ends *ends)
+{
+	struct judgement judgement = { 0 };
+	struct frame frame;
+	int r = frame_build(steps, ends, &frame);
+
+	if (!r) {
+		pad(&frame);
+		frame_judge(search->image, frame.bytes, frame.len, 0, &judgement);
+	}
+	if (r || !wanted(search->recipe, &judgement))
+		return r;
+	search->found->frame = frame;
+	search->found->verdict = judgement.verdict;
+	search->found->dropped =
+		judgement.verdict == VERDICT_DROP && image_hot(search->image)->mode == MODE_ENFORCE;
+	return 1;
+}
+
+/* The same, with each of the ports. */
 static int try(const struct search *search, const struct frame_ends *between, uint8_t family)
 {
 	struct frame_step steps[FRAME_STEPS] = { 0 };
 	struct frame_ends ends = *between;
-	struct judgement judgement;
-	struct frame frame;
+	int r = 0;
 
 	take_steps(search->recipe, family, steps);
 	ends.sport = 40000;
 	ends.inner_src4 = ends.src4;
 	ends.inner_dst4 = ends.dst4;
-	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
-		int r;
-
+	for (size_t i = 0; i < ARRAY_SIZE(ports) && !r; i++) {
 		ends.dport = ports[i];
-		r = frame_build(steps, &ends, &frame);
-		if (r)
-			return r;
-		pad(&frame);
-		frame_judge(search->image, frame.bytes, frame.len, 0, &judgement);
-		if (!wanted(search->recipe, &judgement))
-			continue;
-		search->found->frame = frame;
-		search->found->verdict = judgement.verdict;
-		search->found->dropped = judgement.verdict == VERDICT_DROP &&
-					 image_hot(search->image)->mode == MODE_ENFORCE;
-		return 1;
+		r = try_steps(search, steps, &ends);
 	}
-	return 0;
+	return r;
 }
 
 static int try_golden(void *context, const struct golden *golden)
@@ -161,9 +168,7 @@ int bench_packet(const struct image *image, enum bench_class class, struct bench
 	else
 		for (size_t i = 0; i < ARRAY_SIZE(neutral) && !r; i++)
 			r = try(&search, &neutral[i], 0);
-	if (r < 0)
-		return r;
-	return r ? 0 : -ENOENT;
+	return r > 0 ? 0 : r ? r : -ENOENT;
 }
 
 int bench_image(const struct limits *limits, struct image_file *ret, struct diag *diag)
@@ -206,11 +211,11 @@ int bench_list(uint32_t count, struct buf *ret)
 		r = buf_printf(&text, "%u.%u.%u.%u%s\n", at >> 24, at >> 16 & 255, at >> 8 & 255,
 			       at & 255, i % 4 ? "" : "/24");
 	}
-	if (r)
-		return r;
-	*ret = text;
-	text = (struct buf){ 0 };
-	return 0;
+	if (!r) {
+		*ret = text;
+		text = (struct buf){ 0 };
+	}
+	return r;
 }
 
 static int read_list(void *context, const char *path, struct buf *ret)
