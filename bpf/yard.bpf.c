@@ -36,12 +36,14 @@ static __always_inline void count(void)
 SEC("xdp.frags")
 int yard_empty(struct xdp_md *ctx)
 {
+	(void)ctx;
 	return XDP_PASS;
 }
 
 SEC("xdp.frags")
 int yard_drop(struct xdp_md *ctx)
 {
+	(void)ctx;
 	count();
 	return XDP_DROP;
 }
@@ -49,6 +51,7 @@ int yard_drop(struct xdp_md *ctx)
 SEC("xdp.frags")
 int yard_pass(struct xdp_md *ctx)
 {
+	(void)ctx;
 	count();
 	return XDP_PASS;
 }
@@ -91,6 +94,7 @@ int yard_reset_then(struct xdp_md *ctx)
 SEC("xdp")
 int yard_send(struct xdp_md *ctx)
 {
+	(void)ctx;
 	if (!(sent % STAMP_EVERY))
 		stamp();
 	sent++;
