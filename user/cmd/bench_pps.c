@@ -172,7 +172,7 @@ int bench_pps(struct bench_place *place)
 	struct bench *bench = place->bench;
 	cleanup(sending_free) struct sending s = {
 		.place = place,
-		.counters = calloc(COUNTERS, sizeof(*s.counters)),
+		.counters = calloc((size_t)COUNTERS, sizeof(*s.counters)),
 	};
 	int r = s.counters ? 0 : -ENOMEM;
 
