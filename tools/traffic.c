@@ -20,10 +20,12 @@ static volatile sig_atomic_t stop;
 
 static const char usage[] =
 	"traffic send --dev IFACE --dst-mac MAC [--count N] [--rate PPS] [--seconds S] [-j]\n"
+	"             [--burst N] [--rest US] [--park IDLE_IFACE]\n"
 	"             [SETTING...] [--flow NAME:key=value,...]...\n"
 	"    Settings, as options for every flow behind them or as keys of one flow:\n"
 	"      template  v4-udp v4-syn v4-ack v6-udp v6-syn v6-ack\n"
-	"      src       ADDRESS, CIDR (in rotation), random or random:CIDR\n"
+	"      src       ADDRESS, CIDR (in rotation), random, random:CIDR, or\n"
+	"                scatter:COUNT:CIDR:LENGTH: COUNT prefixes inside CIDR that look random\n"
 	"      src-list  FILE with an address per line, in rotation\n"
 	"      dst, sport, sports (that many in rotation), dport, vlan, size, share\n"
 	"    The peer of a veth must have an XDP program or GRO on.\n"
@@ -36,7 +38,7 @@ static const char usage[] =
 	"has begun.\n";
 
 struct arguments {
-	const char *dev;
+	const char *dev, *park;
 	uint8_t mac[6];
 	bool has_mac, json;
 	enum traffic_point point;
@@ -133,6 +135,26 @@ static int set_port(struct arguments *a, const char *value)
 	return 0;
 }
 
+static int set_burst(struct arguments *a, const char *value)
+{
+	uint64_t burst;
+
+	if (parse_u64(value, &burst) || !burst || burst > 1000000)
+		return -EINVAL;
+	a->pace.burst = burst;
+	return 0;
+}
+
+static int set_rest(struct arguments *a, const char *value)
+{
+	uint64_t us;
+
+	if (parse_u64(value, &us) || !us || us >= 1000000)
+		return -EINVAL;
+	a->pace.rest_ns = us * 1000;
+	return 0;
+}
+
 static int set_option(struct arguments *a, int option, const char *name, const char *value)
 {
 	switch (option) {
@@ -146,6 +168,13 @@ static int set_option(struct arguments *a, int option, const char *name, const c
 		return parse_u64(value, &a->pace.count);
 	case 'r':
 		return parse_u64(value, &a->pace.rate);
+	case 'b':
+		return set_burst(a, value);
+	case 'R':
+		return set_rest(a, value);
+	case 'k':
+		a->park = value;
+		return 0;
 	case 's':
 		return parse_seconds(value, &a->pace.ns);
 	case 'f':
@@ -171,16 +200,18 @@ static int set_option(struct arguments *a, int option, const char *name, const c
 static int parse_arguments(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = {
-		{ "dev", 1, NULL, 'd' },      { "dst-mac", 1, NULL, 'm' },
-		{ "count", 1, NULL, 'c' },    { "rate", 1, NULL, 'r' },
-		{ "seconds", 1, NULL, 's' },  { "flow", 1, NULL, 'f' },
-		{ "port", 1, NULL, 'p' },     { "tc", 0, NULL, 't' },
-		{ "pass", 0, NULL, 'a' },     { "json", 0, NULL, 'j' },
-		{ "template", 1, NULL, '=' }, { "src", 1, NULL, '=' },
-		{ "src-list", 1, NULL, '=' }, { "dst", 1, NULL, '=' },
-		{ "sport", 1, NULL, '=' },    { "sports", 1, NULL, '=' },
-		{ "dport", 1, NULL, '=' },    { "vlan", 1, NULL, '=' },
-		{ "size", 1, NULL, '=' },     { NULL, 0, NULL, 0 },
+		{ "dev", 1, NULL, 'd' },     { "dst-mac", 1, NULL, 'm' },
+		{ "count", 1, NULL, 'c' },   { "rate", 1, NULL, 'r' },
+		{ "seconds", 1, NULL, 's' }, { "flow", 1, NULL, 'f' },
+		{ "burst", 1, NULL, 'b' },   { "park", 1, NULL, 'k' },
+		{ "rest", 1, NULL, 'R' },    { "port", 1, NULL, 'p' },
+		{ "tc", 0, NULL, 't' },	     { "pass", 0, NULL, 'a' },
+		{ "json", 0, NULL, 'j' },    { "template", 1, NULL, '=' },
+		{ "src", 1, NULL, '=' },     { "src-list", 1, NULL, '=' },
+		{ "dst", 1, NULL, '=' },     { "sport", 1, NULL, '=' },
+		{ "sports", 1, NULL, '=' },  { "dport", 1, NULL, '=' },
+		{ "vlan", 1, NULL, '=' },    { "size", 1, NULL, '=' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option, index = 0;
 
@@ -271,6 +302,8 @@ static int run_send(struct arguments *a)
 		a->common.list.items = NULL;
 	}
 	r = traffic_sender_open(a->dev, a->mac, a->flows, a->flow_count, &sender);
+	if (!r && a->park)
+		r = traffic_sender_park(sender, a->park);
 	if (!r)
 		r = traffic_send(sender, &a->pace, &report);
 	if (r)
@@ -284,11 +317,11 @@ static int run_send(struct arguments *a)
 		put(flow, "sent", traffic_sent(sender, i));
 		json_array_append_new(flows, flow);
 	}
-	document =
-		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "stanch.traffic-send/1",
-			  "sent", u64(report.sent), "seconds", seconds_text(report.ns), "left",
-			  u64(report.left), "dropped", u64(report.dropped), "pause_us",
-			  u64(report.pause_ns / 1000), "flows", flows);
+	document = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+			     "stanch.traffic-send/1", "sent", u64(report.sent), "seconds",
+			     seconds_text(report.ns), "left", u64(report.left), "dropped",
+			     u64(report.dropped), "pause_us", u64(report.pause_ns / 1000), "cpu_us",
+			     u64(report.cpu_ns / 1000), "flows", flows);
 	return say(a, document);
 }
 

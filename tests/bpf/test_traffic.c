@@ -204,6 +204,42 @@ static void random_sources_stay_inside_their_prefix(void **state)
 
 /* ---- what a real stack makes of the frames ---- */
 
+static void scattered_sources_come_once_each_and_where_they_are_said_to(void **state)
+{
+	auto_wire struct wire wire = { 0 };
+	struct traffic_spec hosts;
+
+	wire_open(state, POINT_XDP, &wire);
+	spec("hosts:src=scatter:3000:10.16.0.0/12:31", &hosts);
+	send_count(nobody, &hosts, 1, 6000);
+	for (uint32_t n = 0; n < 3000; n++) {
+		uint32_t address = 0x0a100000 + (traffic_scatter(n, 19) << 1);
+		uint8_t src[16] = { [10] = 0xff, [11] = 0xff };
+
+		for (uint32_t low = 0; low < 2; low++) {
+			uint32_t wire_order = htonl(address + low);
+
+			memcpy(src + 12, &wire_order, 4);
+			/* the bit below takes turns with the packets: of n and n + 3000 it is n's */
+			assert_int_equal(traffic_seen(wire.counter, src), low == n % 2 ? 2 : 0);
+		}
+	}
+}
+
+static void scattering_is_a_bijection(void **state)
+{
+	static uint8_t hit[1 << 20];
+
+	(void)state;
+	for (uint32_t bits = 1; bits <= 20; bits++) {
+		memset(hit, 0, sizeof(hit));
+		for (uint32_t n = 0; n < 1u << bits; n++) {
+			assert_true(traffic_scatter(n, bits) < 1u << bits);
+			assert_int_equal(hit[traffic_scatter(n, bits)]++, 0);
+		}
+	}
+}
+
 static void far_mac(const struct wire *wire, uint8_t ret[6])
 {
 	rig_enter(wire->rig, wire->to);
@@ -350,10 +386,21 @@ static void a_link_that_takes_no_frames_is_an_error(void **state)
 
 static void nonsense_is_not_a_flow(void **state)
 {
-	static const char *const bad[] = { ":share=1",	       "a:share=0",	   "a:vlan=4095",
-					   "a:src=10.0.0.1/8", "a:src=1.2.3",	   "a:size=99999",
-					   "a:template=v5",    "a:dst=10.0.0.0/8", "a:sports=0",
-					   "a:sport=-1",       "a:src=randomly",   "a:share" };
+	static const char *const bad[] = { ":share=1",
+					   "a:share=0",
+					   "a:vlan=4095",
+					   "a:src=10.0.0.1/8",
+					   "a:src=1.2.3",
+					   "a:size=99999",
+					   "a:template=v5",
+					   "a:dst=10.0.0.0/8",
+					   "a:sports=0",
+					   "a:sport=-1",
+					   "a:src=randomly",
+					   "a:share",
+					   "a:src=scatter:9",
+					   "a:src=scatter:17:10.0.0.0/28:32",
+					   "a:src=scatter:1:10.0.0.0/8:8" };
 	struct traffic_spec one;
 	struct traffic_flow flow;
 
@@ -382,6 +429,8 @@ int main(void)
 		on_rig(listed_sources_take_turns),
 		on_rig(a_prefix_is_walked_in_rotation),
 		on_rig(random_sources_stay_inside_their_prefix),
+		on_rig(scattered_sources_come_once_each_and_where_they_are_said_to),
+		cmocka_unit_test(scattering_is_a_bijection),
 		on_rig(checksums_of_tcp_satisfy_the_kernel),
 		on_rig(a_socket_receives_every_datagram),
 		on_rig(a_receiver_tells_lost_from_late_and_double),

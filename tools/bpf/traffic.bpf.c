@@ -79,6 +79,9 @@ static __always_inline __u64 fill_source(struct traffic_flow *f)
 		n = ((__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32()) % (f->span ?: 1);
 	else
 		n = f->sent % (f->span ?: 1);
+	if (f->source == SOURCE_SCATTERED) /* the bits below take turns, too */
+		n = ((__u64)traffic_scatter(n, f->bits) << (f->shift & 31)) +
+		    (f->sent & ((1u << (f->shift & 31)) - 1));
 	half[0] = __builtin_bswap64(f->hi);
 	half[1] = __builtin_bswap64(f->lo + n);
 	if (f->source == SOURCE_LISTED) {

@@ -27,6 +27,7 @@ enum traffic_source {
 	SOURCE_ROTATE, /* base, base + 1 ... base + span - 1, and again */
 	SOURCE_RANDOM, /* base + any number below span */
 	SOURCE_LISTED, /* entries first ... first + span - 1 of the map, and again */
+	SOURCE_SCATTERED, /* the first span of what traffic_scatter() makes of base, and again */
 };
 
 /*
@@ -40,13 +41,28 @@ struct traffic_flow {
 	__u16 src_at, sport_at, tag_at;
 	__u16 ip_sum_at, l4_sum_at; /* 0: there is none */
 	__u16 sport, sports; /* source ports: so many from the first one on */
-	__u16 pad;
+	__u8 bits, shift; /* of scattered sources: so many bits vary, above so many others */
 	__u32 ip_sum, l4_sum;
 	__u32 source, first; /* enum traffic_source */
 	__u64 hi, lo; /* base, host order; an IPv4 address is the low half of lo */
 	__u64 span;
 	__u64 sent; /* also the next sequence number */
 };
+
+/*
+ * traffic_scatter - the n-th of 2^@bits numbers in an order that looks like none, each once: steps
+ * that can all be undone (a product with an odd number, a folding of the upper half) lose nothing.
+ * The same list of addresses is so known here, in the kernel, and to whoever writes it to a file.
+ */
+static __attribute__((always_inline)) inline __u32 traffic_scatter(__u32 n, __u32 bits)
+{
+	__u32 mask = bits < 32 ? (1u << bits) - 1 : ~0u;
+
+	n = n * 0x9e3779b1u & mask;
+	n ^= n >> ((bits + 1) / 2 & 31);
+	n = n * 0x85ebca6bu & mask;
+	return n ^ n >> ((bits + 1) / 2 & 31);
+}
 
 /* What arrived of one flow. */
 struct traffic_arrival {

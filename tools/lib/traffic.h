@@ -51,6 +51,8 @@ struct traffic_spec {
 	uint32_t share; /* of the mixture, from 1 */
 	enum traffic_source source;
 	struct prefix src, dst; /* family 0: a documentation address of the template's family */
+	uint32_t scattered; /* so many prefixes inside src ... */
+	uint8_t scatter_len; /* ... of this length */
 	struct traffic_list list;
 };
 
@@ -58,7 +60,8 @@ struct traffic_spec {
 void traffic_spec_default(struct traffic_spec *ret);
 /*
  * traffic_spec_set - one setting by name: template, vlan, size, sport, sports, dport, share, src
- * (address, CIDR, `random` or `random:CIDR`), src-list (file, an address per line), dst, name.
+ * (address, CIDR, `random`, `random:CIDR` or `scatter:COUNT:CIDR:LENGTH`), src-list (file, an
+ * address per line), dst, name.
  * Returns -EINVAL for what is not one, -ENOENT for an unknown name, or an error of the file.
  */
 int traffic_spec_set(struct traffic_spec *spec, const char *name, const char *value);
@@ -79,12 +82,15 @@ struct traffic_pace {
 	uint64_t count; /* packets in all; 0: no bound */
 	uint64_t rate; /* packets per second; 0: as fast as it goes */
 	uint64_t ns; /* how long; 0: no bound; one of the bounds must be there */
+	uint32_t burst; /* packets per test run at most; 0: so few that stopping is quick */
+	uint32_t rest_ns; /* how long to sleep when nothing is due; 0: a millisecond */
 	volatile sig_atomic_t *stop; /* non-zero ends the run; may be NULL */
 };
 
 struct traffic_report {
 	uint64_t sent; /* handed to the interface, counted by the program */
 	uint64_t ns; /* how long it took */
+	uint64_t cpu_ns; /* of this thread; with it, of whoever receives on the same CPU */
 	uint64_t left, dropped; /* what the interface says left it and was dropped by it */
 	uint64_t pause_ns; /* longest time between two bursts: gaps up to it are the sender's */
 };
@@ -96,6 +102,12 @@ struct traffic_report {
 int traffic_sender_open(const char *dev, const uint8_t dst_mac[6], const struct traffic_spec *specs,
 			uint32_t count, struct traffic_sender **ret);
 void traffic_sender_close(struct traffic_sender **sender);
+/*
+ * traffic_sender_park - attach the program to an idle interface, until the sender is closed. The
+ * kernel patches its code for every test run of a program that is attached nowhere, and waits for
+ * every other one that does: milliseconds, tens of them on a busy machine.
+ */
+int traffic_sender_park(struct traffic_sender *sender, const char *idle);
 /*
  * traffic_send - run until a bound of @pace. May be called again: numbers go on.
  * -ENETUNREACH when the first frames did not leave the interface.

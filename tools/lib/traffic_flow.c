@@ -103,6 +103,13 @@ static int place_sources(const struct traffic_spec *spec, struct traffic_flow *f
 	flow->hi = flow->family == 6 ? spec->src.hi : 0;
 	flow->lo = flow->family == 6 ? spec->src.lo : spec->src.hi >> 32;
 	flow->span = prefix_span(spec->src.len, flow->family == 6 ? 128 : 32);
+	if (spec->source != SOURCE_SCATTERED)
+		return 0;
+	if (flow->family == 6)
+		return -EINVAL; /* 32 bits are what it scatters */
+	flow->span = spec->scattered;
+	flow->bits = spec->scatter_len - spec->src.len;
+	flow->shift = 32 - spec->scatter_len;
 	return 0;
 }
 

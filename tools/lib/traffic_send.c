@@ -22,11 +22,13 @@
 #define BURST_MAX 8192u /* packets per test run: stopping must not take long */
 #define BURST_PROBE 64u
 #define PAUSE_NS 1000000
+#define PROBE_TRIES 200u
 
 struct traffic_sender {
 	struct traffic_bpf *bpf;
 	char dev[IF_NAMESIZE];
 	uint32_t frame; /* bytes of the longest */
+	uint32_t parked; /* index of an interface that has the program, too; 0: none */
 };
 
 struct link_count {
@@ -173,10 +175,26 @@ int traffic_sender_open(const char *dev, const uint8_t dst_mac[6], const struct 
 
 void traffic_sender_close(struct traffic_sender **sender)
 {
+	if (*sender && (*sender)->parked)
+		bpf_xdp_detach((int)(*sender)->parked, XDP_FLAGS_SKB_MODE, NULL);
 	if (*sender)
 		traffic_bpf__destroy((*sender)->bpf);
 	free(*sender);
 	*sender = NULL;
+}
+
+int traffic_sender_park(struct traffic_sender *sender, const char *idle)
+{
+	uint32_t ifindex = if_nametoindex(idle);
+	int r;
+
+	if (!ifindex)
+		return -errno;
+	r = bpf_xdp_attach((int)ifindex, bpf_program__fd(sender->bpf->progs.emit),
+			   XDP_FLAGS_SKB_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	if (!r)
+		sender->parked = ifindex;
+	return r;
 }
 
 uint64_t traffic_sent(const struct traffic_sender *sender, uint32_t flow)
@@ -210,7 +228,8 @@ static int burst(struct traffic_sender *sender, uint32_t count)
 /* How many packets are due; 0: wait a little. */
 static uint32_t due(const struct traffic_pace *pace, uint64_t elapsed, uint64_t sent)
 {
-	uint64_t most = BURST_MAX;
+	uint32_t limit = pace->burst ? pace->burst : BURST_MAX;
+	uint64_t most = limit;
 
 	if (pace->rate) {
 		uint64_t target = (unsigned __int128)elapsed * pace->rate / SECOND_NS + 1;
@@ -219,7 +238,7 @@ static uint32_t due(const struct traffic_pace *pace, uint64_t elapsed, uint64_t 
 	}
 	if (pace->count && most > pace->count - sent)
 		most = pace->count - sent;
-	return most > BURST_MAX ? BURST_MAX : most;
+	return most > limit ? limit : most;
 }
 
 static bool over(const struct traffic_pace *pace, uint64_t elapsed, uint64_t sent)
@@ -241,35 +260,58 @@ static int timed_burst(struct traffic_sender *sender, uint32_t count, uint64_t *
 	return r;
 }
 
+/* What left a veth is what its peer took in, which a thread of its own may do a moment later. */
+static int await_probe(const struct traffic_sender *sender, const struct link_count *before,
+		       uint64_t sent)
+{
+	for (uint32_t try = 0; try < PROBE_TRIES; try++) {
+		struct link_count after;
+		int r = read_link(sender->dev, &after);
+
+		if (r)
+			return r;
+		if (after.left - before->left >= (sent + 1) / 2)
+			return 0;
+		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+	}
+	return -ENETUNREACH; /* what left was not ours */
+}
+
 /* The loop of bursts. Behind on its rate it catches up: the number stays what was asked for. */
 static int keep_pace(struct traffic_sender *sender, const struct traffic_pace *pace,
 		     const struct link_count *before, struct traffic_report *ret)
 {
 	uint64_t start_sent = sent_in_all(sender);
+	const struct timespec rest = { .tv_nsec = pace->rest_ns ? pace->rest_ns : PAUSE_NS };
 	uint64_t start = traffic_now(), last = 0;
 	bool probed = false;
 	int r = 0;
 
 	while (!r && !over(pace, ret->ns, ret->sent)) {
 		uint32_t count = due(pace, ret->ns, ret->sent);
-		struct link_count after;
 
 		if (!probed && count > BURST_PROBE)
 			count = BURST_PROBE;
 		if (count)
 			r = timed_burst(sender, count, &last, ret);
 		else
-			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+			nanosleep(&rest, NULL);
 		ret->sent = sent_in_all(sender) - start_sent;
 		ret->ns = traffic_now() - start;
 		if (r || probed || !ret->sent)
 			continue;
 		probed = true;
-		r = read_link(sender->dev, &after);
-		if (!r && after.left - before->left < (ret->sent + 1) / 2)
-			r = -ENETUNREACH; /* what left was not ours */
+		r = await_probe(sender, before, ret->sent);
 	}
 	return r;
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
 }
 
 int traffic_send(struct traffic_sender *sender, const struct traffic_pace *pace,
@@ -282,8 +324,10 @@ int traffic_send(struct traffic_sender *sender, const struct traffic_pace *pace,
 	if (!pace->count && !pace->ns && !pace->stop)
 		return -EINVAL;
 	r = read_link(sender->dev, &before);
+	report.cpu_ns = thread_ns();
 	if (!r)
 		r = keep_pace(sender, pace, &before, &report);
+	report.cpu_ns = thread_ns() - report.cpu_ns;
 	if (!r)
 		r = read_link(sender->dev, &after);
 	if (r)

@@ -62,8 +62,31 @@ static int set_template(struct traffic_spec *spec, const char *value)
 	return -EINVAL;
 }
 
+/* COUNT:CIDR:LENGTH, so many prefixes of that length inside another one. */
+static int set_scatter(struct traffic_spec *spec, const char *value)
+{
+	const char *cidr = strchr(value, ':'), *len = strrchr(value, ':');
+	char count[12] = "";
+	uint32_t most;
+
+	if (!cidr || len == cidr || cidr - value >= (long)sizeof(count))
+		return -EINVAL;
+	memcpy(count, value, (size_t)(cidr - value));
+	cidr++;
+	if (prefix_parse(cidr, (size_t)(len - cidr), &spec->src) || spec->src.family != 4)
+		return -EINVAL;
+	if (number(len + 1, spec->src.len + 1u, 32, &most))
+		return -EINVAL;
+	spec->scatter_len = most;
+	most -= spec->src.len;
+	spec->source = SOURCE_SCATTERED;
+	return number(count, 1, most < 32 ? 1u << most : UINT32_MAX, &spec->scattered);
+}
+
 static int set_src(struct traffic_spec *spec, const char *value)
 {
+	if (!strncmp(value, "scatter:", 8))
+		return set_scatter(spec, value + 8);
 	spec->source = SOURCE_ROTATE;
 	if (!strncmp(value, "random", 6)) {
 		spec->source = SOURCE_RANDOM;
