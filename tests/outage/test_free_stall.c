@@ -8,13 +8,10 @@
 #include "swap_rig.h"
 
 #include <linux/bpf.h>
-#include <time.h>
 
 #include "policies.h"
+#include "watch.h"
 
-#define CPUS_MOST 64u
-#define WAKE_NS 1000000
-#define NS_PER_S 1000000000ull
 #define BOUND_NS 50000000ull
 #define TRIES 4u
 #define FREED_S 2 /* after so long the kernel has freed what it was told to */
@@ -23,74 +20,19 @@
 
 /* ---- how long a CPU does not answer ---- */
 
-struct watcher {
-	pthread_t thread;
-	int cpu;
-	bool stop; /* atomic */
-	bool real_time;
-	uint64_t worst_ns;
-};
-
-struct watch {
-	struct watcher watchers[CPUS_MOST];
-	unsigned int count;
-};
-
-static uint64_t clock_ns(void)
+static void begin(struct watch *watch)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static void *watch_cpu(void *context)
-{
-	const struct sched_param high = { .sched_priority = 50 };
-	const struct timespec pause = { .tv_nsec = WAKE_NS };
-	struct watcher *watcher = context;
-
-	stay_on_cpu(watcher->cpu);
-	watcher->real_time = !sched_setscheduler(0, SCHED_FIFO, &high);
-	while (!__atomic_load_n(&watcher->stop, __ATOMIC_RELAXED)) {
-		uint64_t before = clock_ns(), late;
-
-		nanosleep(&pause, NULL);
-		late = clock_ns() - before - WAKE_NS;
-		if (late > watcher->worst_ns)
-			watcher->worst_ns = late;
-	}
-	return NULL;
-}
-
-static void watch_begin(struct watch *watch)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	watch->count = cpus < (long)CPUS_MOST ? (unsigned int)cpus : CPUS_MOST;
-	for (unsigned int i = 0; i < watch->count; i++) {
-		watch->watchers[i] = (struct watcher){ .cpu = (int)i };
-		assert_int_equal(pthread_create(&watch->watchers[i].thread, NULL, watch_cpu,
-						&watch->watchers[i]),
-				 0);
-	}
+	assert_int_equal(watch_begin(watch), 0);
 	sleep(1);
 }
 
 /* The longest time that any CPU did not answer. */
-static uint64_t watch_end(struct watch *watch)
+static uint64_t end(struct watch *watch)
 {
-	uint64_t worst = 0;
+	bool real_time;
+	uint64_t worst = watch_end(watch, &real_time);
 
-	for (unsigned int i = 0; i < watch->count; i++) {
-		struct watcher *watcher = &watch->watchers[i];
-
-		__atomic_store_n(&watcher->stop, true, __ATOMIC_RELAXED);
-		pthread_join(watcher->thread, NULL);
-		assert_true(watcher->real_time);
-		if (watcher->worst_ns > worst)
-			worst = watcher->worst_ns;
-	}
+	assert_true(real_time);
 	return worst;
 }
 
@@ -163,10 +105,10 @@ static uint64_t free_generation(struct swap_rig *rig, const struct image_file *i
 	struct watch watch = { 0 };
 
 	stage(rig, image, 1, 1);
-	watch_begin(&watch);
+	begin(&watch);
 	assert_int_equal(slot_withdraw(rig->instance, 1), 0);
 	sleep(FREED_S);
-	return watch_end(&watch);
+	return end(&watch);
 }
 
 static uint64_t free_trie(void)
@@ -174,10 +116,10 @@ static uint64_t free_trie(void)
 	struct watch watch = { 0 };
 	int fd = make_trie();
 
-	watch_begin(&watch);
+	begin(&watch);
 	close(fd);
 	sleep(FREED_S);
-	return watch_end(&watch);
+	return end(&watch);
 }
 
 /* Others on this machine may stall a CPU, too: the shortest of a few stalls is the one of ours. */
