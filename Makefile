@@ -76,7 +76,9 @@ VARIANTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.bpf.c))
 # Faults on order, preloaded into the tool or from outside, and a program to see them on.
 SHIM     := $(patsubst %,$(B)/tests/shim/%,shim.so flip.so clock.so victim kill_at)
 # What campaigns and measurements run beside the tool.
-PLAYED   := $(B)/tests/bench/naive $(B)/tests/bench/observe
+PLAYED   := $(patsubst %,$(B)/tests/bench/%,naive observe stall)
+# ... and what they need for the comparison with peers.
+RIVALRY  := $(PLAYED) $(B)/tests/bench/bare.bpf.o
 # Pure code may be tested without the kernel's headers or libbpf.
 LIB      := $(B)/libstanch.a
 
@@ -175,7 +177,7 @@ bpf: $(BPF_TEST)
 	tests/run $(BPF_TEST)
 
 ## e2e: the tool as an operator uses it, on real interfaces (root)
-e2e: all
+e2e: all $(RIVALRY)
 	tests/run $(E2E)
 
 # Rows that are tests of another folder.
@@ -224,7 +226,7 @@ clang-matrix:
 	tests/run tests/bpf/clang-matrix
 
 ## check: lint, unit, bpf, e2e, the fast outage rows and the sanitised unit tests (root)
-check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT) $(PLAYED)
+check: all $(SHIM) $(PROGRAMS) $(SAN_UNIT) $(RIVALRY)
 	tests/run tools/lint $(wildcard tests/lint/*.bats) $(UNIT) $(SAN_UNIT) $(BPF_TEST) $(E2E) $(FAST)
 
 ## test: install what is missing, then check (root)
@@ -250,10 +252,10 @@ conformance: $(B)/tools/conformance
 	tools/conformance.sh $(B)
 
 BENCH := $(B)/tests/bench/packets $(PLAYED)
-$(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(LIB)
+$(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
 -include $(BENCH:=.d)
 
 ## bench: nanoseconds per packet by class, as ratios to a bare counting drop (root)
@@ -267,6 +269,12 @@ campaign: all $(PLAYED)
 ## bench-times: from a bad policy to its refusal, a harmful one to its end, a key press to its effect (root)
 bench-times: all $(PLAYED)
 	tests/bench/times $(B)
+
+## bench-peers: beside xdp-filter, nftables, ipset and routes, with live frames; 20 minutes (root)
+bench-peers:
+	tools/install build test bench
+	$(MAKE) --no-print-directory -j$$(nproc) all $(RIVALRY)
+	tests/bench/peers $(B)
 
 MINUTES  ?= 120
 ## soak: every verb at random under traffic for MINUTES=120, SEED=N for another order (root)
@@ -328,6 +336,7 @@ unit-programs: $(UNIT)
 
 .PHONY: all
 .PHONY: bench
+.PHONY: bench-peers
 .PHONY: bench-tables
 .PHONY: bench-times
 .PHONY: bpf
