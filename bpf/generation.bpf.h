@@ -6,10 +6,8 @@
 #include "record.bpf.h"
 
 /* The more permissive of the operator's mode and the policy's decides what is enforced. */
-static __always_inline void enforce(struct image *image, __u32 mode, struct passage *s)
+static __always_inline void enforce(const struct image_hot *hot, __u32 mode, struct passage *s)
 {
-	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
-
 	if (!hot || hot->mode != MODE_ENFORCE)
 		return;
 	s->drops = s->judgement.verdict == VERDICT_DROP;
@@ -17,21 +15,30 @@ static __always_inline void enforce(struct image *image, __u32 mode, struct pass
 		s->enforced = s->judgement.verdict;
 }
 
-verified_once int judge(struct passage *s, __u32 slot, __u32 mode, __u32 orders)
+/* Fills the judgement of @s, and what is enforced of it. */
+static __always_inline void judge_in_slot(struct passage *s, __u32 slot, __u32 mode, __u32 orders)
 {
 	struct image *image = bpf_map_lookup_elem(&slots, &slot);
-	struct judgement j = { .reason = REASON_SLOT_EMPTY };
+	struct question q = { image, (void *)0, &s->packet, orders };
+	struct judgement j = { 0 };
 
-	if (!s)
-		return 0;
 	s->slot = slot;
 	s->enforced = VERDICT_PASS;
 	s->drops = 0;
-	if (image && slot < SLOTS)
-		judge_packet(image, &s->packet, orders, &j);
+	if (image && slot < SLOTS) {
+		q.hot = image_line(image, IMAGE_HOT_LINE);
+		judge_question(&q, &j);
+	} else {
+		j.reason = REASON_SLOT_EMPTY;
+	}
 	s->judgement = j;
-	if (image)
-		enforce(image, mode, s);
+	enforce(q.hot, mode, s);
+}
+
+verified_once int judge(struct passage *s, __u32 slot, __u32 mode, __u32 orders)
+{
+	if (s)
+		judge_in_slot(s, slot, mode, orders);
 	return 0;
 }
 

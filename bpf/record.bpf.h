@@ -85,6 +85,26 @@ static __always_inline void address_bytes(__u8 *out, const struct address *addre
 	__builtin_memcpy(out, half, sizeof(half));
 }
 
+/*
+ * In a flood most events are held back, and reading the clock to find out that it is still the same
+ * second would cost a fifth of the packet. So once a second has had so many times its budget, the
+ * clock is read for one event in so many.
+ */
+#define EVENT_FLOOD (4 * EVENTS_PER_SECOND)
+#define EVENT_LOOK 16u /* a power of two */
+
+/* Is this event held back without a look at the clock? Then it is counted. */
+static __always_inline __u32 event_flooded(const struct passage *s)
+{
+	__u32 reason = s->judgement.reason;
+	struct event_budget *b = bpf_map_lookup_elem(&budget, &reason);
+
+	if (!b || b->used < EVENT_FLOOD || !(++b->used & (EVENT_LOOK - 1)))
+		return 0;
+	b->suppressed++;
+	return 1;
+}
+
 /* The budget is per reason and CPU: a flood of one reason cannot silence another. */
 static __always_inline struct event_budget *event_allowed(__u32 reason, __u64 now)
 {
@@ -96,11 +116,10 @@ static __always_inline struct event_budget *event_allowed(__u32 reason, __u64 no
 		b->window = now / 1000000000ull;
 		b->used = 0;
 	}
-	if (b->used >= EVENTS_PER_SECOND) {
+	if (b->used++ >= EVENTS_PER_SECOND) {
 		b->suppressed++;
 		return (void *)0;
 	}
-	b->used++;
 	return b;
 }
 

@@ -33,13 +33,6 @@ static __always_inline __u32 write_meta(struct xdp_md *ctx, const struct passage
 	return 1;
 }
 
-verified_once int parse(struct xdp_md *ctx, struct packet *p)
-{
-	if (p)
-		packet_read(ctx, p);
-	return 0;
-}
-
 /* Trouble after the verdict: a flag that cannot be written is a pass, and says so. */
 static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 {
@@ -49,17 +42,23 @@ static __always_inline void act_on_flag(struct xdp_md *ctx, struct passage *s)
 	s->judgement.reason = REASON_META_FAILED;
 }
 
-/* The generation whose turn it is says what happens to the packet. */
-static __always_inline void judge_parsed(struct passage *s, struct command *c)
+/*
+ * Reads the packet; the generation whose turn it is says what happens to it. One function for all
+ * of that: calls are what a packet's way costs most (decision 0015).
+ */
+verified_once int look(struct xdp_md *ctx, struct passage *s, struct command *c)
 {
+	if (!s || !c)
+		return 0;
+	packet_read(ctx, &s->packet);
 	if (WITH_CONTROL)
 		choose_generation(c, s);
 	if (c->overrides)
 		c->orders |= ask_overrides(&s->packet);
-	judge(s, c->slot, word_mode(c->word), c->orders);
-	count_lists(s);
+	judge_in_slot(s, c->slot, word_mode(c->word), c->orders);
 	if (s->judgement.reason == REASON_SLOT_EMPTY && c->expired)
 		s->judgement.reason = REASON_LEASE_NO_SLOT;
+	return 0;
 }
 
 /* Nothing is judged: counted under why, no event, no sample. */
@@ -81,11 +80,11 @@ static __always_inline int run(struct xdp_md *ctx)
 	read_command(&command, &s);
 	if (command.reason && !twin)
 		return pass_unjudged(ctx, &s, command.reason);
-	parse(ctx, &s.packet);
-	judge_parsed(&s, &command);
+	look(ctx, &s, &command);
+	count_lists(&s);
 	act_on_flag(ctx, &s);
 	count_packet(&s);
-	if (is_event(&s))
+	if (is_event(&s) && !event_flooded(&s))
 		record_event(&s, ctx->ingress_ifindex);
 	action = s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	if (twin) {

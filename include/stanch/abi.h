@@ -155,7 +155,7 @@ struct hit {
 /* Pin `budget`: per-CPU array by reason; how many events were sent, held back, lost. */
 struct event_budget {
 	__u64 window; /* coarse second of the budget below */
-	__u64 used;
+	__u64 used; /* events of that second, those held back included */
 	__u64 sent, suppressed, lost;
 	__u64 reserved[3];
 };

@@ -105,6 +105,18 @@ static __always_inline __u32 find_listed(const struct question *q, __u32 table,
 	return read_listed(q, table_lookup(q->image, root, address->hi, address->lo), ret, j);
 }
 
+/* The same without a call: most policies look up the source and nothing else. */
+static __always_inline __u32 find_source(const struct question *q, __u32 table,
+					 const struct address *address, struct listed *ret,
+					 struct judgement *j)
+{
+	__u32 root = q->hot->root[table & 3];
+
+	if (!root)
+		return 1;
+	return read_listed(q, table_walk(q->image, root, address->hi, address->lo), ret, j);
+}
+
 /*
  * The never-block guard: what a host needs to stay reachable. No policy, kill bit or mode changes
  * it. ND: RFC 4861 section 6.1 and 7.1 demand hop limit 255, so no router forwarded it.
@@ -241,7 +253,7 @@ static __always_inline void judge_listed(const struct question *q, struct judgem
 	__u32 six = p->family == 6 ? 2 : 0;
 	__u16 inner_flag = 0;
 
-	if (!find_listed(q, TABLE_V4_SRC + six, &p->src, &src, j) ||
+	if (!find_source(q, TABLE_V4_SRC + six, &p->src, &src, j) ||
 	    !find_listed(q, TABLE_V4_DST + six, &p->dst, &dst, j))
 		return;
 	if (LEAF_PROTECT(src.lists)) {
@@ -257,29 +269,34 @@ static __always_inline void judge_listed(const struct question *q, struct judgem
 }
 
 /*
- * judge_packet - the verdict on one packet by one image.
- * @orders: kill bits and ORDER_ALLOW, ORDER_BLOCK. @j is cleared first. A broken image passes the packet with a
- * reason of its own. Never fails.
+ * judge_question - the verdict on one packet by one image, whose hot line has been looked up.
+ * @j is all zero. A broken image passes the packet with a reason of its own. Never fails.
  */
-static __always_inline void judge_packet(struct image *image, const struct packet *p, __u32 orders,
-					 struct judgement *j)
+static __always_inline void judge_question(const struct question *q, struct judgement *j)
 {
-	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
-	const struct question q = { image, hot, p, orders };
 	__u8 guard;
 
-	__builtin_memset(j, 0, sizeof(*j));
-	if (!hot || hot->magic != IMAGE_HOT_MAGIC) {
+	if (!q->hot || q->hot->magic != IMAGE_HOT_MAGIC) {
 		j->reason = REASON_IMAGE_MAGIC;
 		return;
 	}
-	guard = guard_reason(p);
-	if (guard || !p->family)
-		judge_unlisted(&q, guard, j);
+	guard = guard_reason(q->packet);
+	if (guard || !q->packet->family)
+		judge_unlisted(q, guard, j);
 	else
-		judge_listed(&q, j);
-	if (j->list > hot->lists) /* a leaf names a list that is not there */
+		judge_listed(q, j);
+	if (j->list > q->hot->lists) /* a leaf names a list that is not there */
 		judge_is(j, VERDICT_PASS, REASON_IMAGE_REFERENCE, 0);
+}
+
+/* judge_packet - the same from an image. @orders: kill bits, ORDER_ALLOW, ORDER_BLOCK. Clears @j. */
+static __always_inline void judge_packet(struct image *image, const struct packet *p, __u32 orders,
+					 struct judgement *j)
+{
+	const struct question q = { image, image_line(image, IMAGE_HOT_LINE), p, orders };
+
+	__builtin_memset(j, 0, sizeof(*j));
+	judge_question(&q, j);
 }
 
 #endif

@@ -29,7 +29,12 @@ struct address {
 struct packet {
 	struct address src, dst;
 	struct address inner_src, inner_dst;
-	__u32 length; /* of the whole frame, bytes */
+	/*
+	 * Of the whole frame, bytes. Asking for it is a call, so a frame whose IP packet ends among the
+	 * bytes that can be seen is as long as those are: padding counts, what fragments of the buffer
+	 * may hold behind the packet does not.
+	 */
+	__u32 length;
 	__u16 ethertype; /* after VLAN tags */
 	__u16 vlan; /* outermost tag's TCI, 0 without */
 	__u16 sport, dport;
@@ -65,8 +70,10 @@ static __always_inline void set_note(struct packet *p, __u8 reason)
 }
 
 /* The program may lack bytes that the frame has (they sit in fragments of the buffer). */
-static __always_inline void set_short(struct packet *p, __u32 linear, __u8 reason)
+static __always_inline void set_short(struct view *view, struct packet *p, __u32 linear,
+				      __u8 reason)
 {
+	p->length = view_length(view);
 	if (p->length > linear)
 		set_note(p, REASON_NOT_LINEAR);
 	else
@@ -136,6 +143,18 @@ verified_once int packet_options(struct view *view, __u32 start, __u32 length)
 	return OPTIONS_GOOD;
 }
 
+/*
+ * What most segments of an established connection carry: twelve bytes of two pads and a timestamp
+ * (RFC 7323 appendix A recommends this layout). Saves them the walk.
+ */
+static __always_inline __u32 is_timestamp(struct view *view, __u32 at, __u32 length)
+{
+	struct cursor c = cursor_at(view, at);
+	const __be32 *first = take(&c, 12);
+
+	return length == 12 && first && host32(*first) == 0x0101080a;
+}
+
 static __always_inline void check_options(struct view *view, struct packet *p, __u32 at,
 					  __u32 length, __u8 reason)
 {
@@ -162,6 +181,16 @@ static __always_inline void check_tcp_flags(struct packet *p)
 		set_anomaly(p, REASON_TCP_XMAS);
 }
 
+/* A transport header of @size bytes is not there: IP has no room for it, or it cannot be seen. */
+static __always_inline void set_l4_short(struct view *view, struct packet *p,
+					 const struct rest *rest, __u32 size)
+{
+	if (rest->left < size)
+		set_anomaly(p, REASON_TRUNCATED_L4);
+	else
+		set_short(view, p, rest->linear, REASON_TRUNCATED_L4);
+}
+
 static __always_inline void take_tcp(struct view *view, struct cursor *c, struct packet *p,
 				     const struct rest *rest)
 {
@@ -169,8 +198,7 @@ static __always_inline void take_tcp(struct view *view, struct cursor *c, struct
 	__u32 header;
 
 	if (rest->left < sizeof(*tcp) || !tcp) {
-		set_short(p, rest->left < sizeof(*tcp) ? p->length : rest->linear,
-			  REASON_TRUNCATED_L4);
+		set_l4_short(view, p, rest, sizeof(*tcp));
 		return;
 	}
 	p->tcp_flags = tcp->flags;
@@ -179,20 +207,21 @@ static __always_inline void take_tcp(struct view *view, struct cursor *c, struct
 		p->note = REASON_TINY_FRAGMENT; /* more to say than `fragment` */
 	else if (header < sizeof(*tcp) || header > rest->left)
 		set_anomaly(p, REASON_BAD_TCP_OFFSET);
-	else if (header > sizeof(*tcp))
+	else if (header > sizeof(*tcp) &&
+		 !is_timestamp(view, rest->at + (__u32)sizeof(*tcp), header - (__u32)sizeof(*tcp)))
 		check_options(view, p, rest->at + (__u32)sizeof(*tcp), header - (__u32)sizeof(*tcp),
 			      REASON_BAD_TCP_OPTIONS);
 	check_tcp_flags(p);
 }
 
-static __always_inline void take_udp(struct cursor *c, struct packet *p, const struct rest *rest)
+static __always_inline void take_udp(struct view *view, struct cursor *c, struct packet *p,
+				     const struct rest *rest)
 {
 	const struct wire_udp *udp = take(c, sizeof(*udp));
 	__u32 length;
 
 	if (rest->left < sizeof(*udp) || !udp) {
-		set_short(p, rest->left < sizeof(*udp) ? p->length : rest->linear,
-			  REASON_TRUNCATED_L4);
+		set_l4_short(view, p, rest, sizeof(*udp));
 		return;
 	}
 	length = host16(udp->len);
@@ -201,13 +230,13 @@ static __always_inline void take_udp(struct cursor *c, struct packet *p, const s
 		set_anomaly(p, REASON_BAD_UDP_LENGTH);
 }
 
-static __always_inline void take_icmp(struct cursor *c, struct packet *p, const struct rest *rest)
+static __always_inline void take_icmp(struct view *view, struct cursor *c, struct packet *p,
+				      const struct rest *rest)
 {
 	const struct wire_icmp *icmp = take(c, sizeof(*icmp));
 
 	if (rest->left < sizeof(*icmp) || !icmp) {
-		set_short(p, rest->left < sizeof(*icmp) ? p->length : rest->linear,
-			  REASON_TRUNCATED_L4);
+		set_l4_short(view, p, rest, sizeof(*icmp));
 		return;
 	}
 	p->icmp_type = icmp->type;
@@ -303,11 +332,11 @@ static __always_inline void take_l4(struct view *view, struct packet *p, const s
 		take_tcp(view, &c, p, rest);
 		break;
 	case PROTO_UDP:
-		take_udp(&c, p, rest);
+		take_udp(view, &c, p, rest);
 		break;
 	case PROTO_ICMP:
 	case PROTO_ICMPV6:
-		take_icmp(&c, p, rest);
+		take_icmp(view, &c, p, rest);
 		break;
 	case PROTO_GRE:
 	case PROTO_IPIP:
@@ -338,7 +367,7 @@ static __always_inline void take_ipv4(struct view *view, struct packet *p, __u32
 	__u32 header, total, fragment;
 
 	if (!ip) {
-		set_short(p, rest->linear, REASON_TRUNCATED_IP);
+		set_short(view, p, rest->linear, REASON_TRUNCATED_IP);
 		return;
 	}
 	p->family = 4;
@@ -349,6 +378,8 @@ static __always_inline void take_ipv4(struct view *view, struct packet *p, __u32
 	header = ip->ihl * 4u;
 	total = host16(ip->tot_len);
 	fragment = host16(ip->frag_off);
+	if (!total || total > p->length - at)
+		p->length = view_length(view);
 	if (!total && p->length - at > 0xffff) { /* BIG TCP: the length does not fit its field */
 		total = p->length - at;
 		set_note(p, REASON_JUMBOGRAM);
@@ -444,7 +475,7 @@ static __always_inline void take_chain(struct view *view, struct packet *p, __u3
 	p->proto = chain.next;
 	p->shape |= chain.shape & (SHAPE_FRAGMENT | SHAPE_FIRST_FRAGMENT);
 	if (chain.cut) {
-		set_short(p, rest->linear, REASON_TRUNCATED_IP);
+		set_short(view, p, rest->linear, REASON_TRUNCATED_IP);
 	} else if (chain.at - start > payload) {
 		set_anomaly(p, REASON_BAD_IP_LENGTH);
 	} else if (chain.shape & SHAPE_FRAGMENT) {
@@ -462,10 +493,10 @@ static __always_inline void take_ipv6(struct view *view, struct packet *p, __u32
 {
 	struct cursor c = cursor_at(view, at);
 	const struct ipv6hdr *ip = take(&c, sizeof(*ip));
-	__u32 payload, there = p->length - at - (__u32)sizeof(*ip);
+	__u32 payload, there;
 
 	if (!ip) {
-		set_short(p, rest->linear, REASON_TRUNCATED_IP);
+		set_short(view, p, rest->linear, REASON_TRUNCATED_IP);
 		return;
 	}
 	p->family = 6;
@@ -474,6 +505,9 @@ static __always_inline void take_ipv6(struct view *view, struct packet *p, __u32
 	p->hops = ip->hop_limit;
 	p->proto = ip->nexthdr;
 	payload = host16(ip->payload_len);
+	if (!payload || payload > p->length - at - (__u32)sizeof(*ip))
+		p->length = view_length(view);
+	there = p->length - at - (__u32)sizeof(*ip);
 	if (ip->version != 6) {
 		set_anomaly(p, REASON_BAD_VERSION);
 		return;
@@ -501,22 +535,11 @@ static __always_inline void take_link(struct view *view, struct packet *p, __u32
 	*ret_at = (__u32)(c.pos - view_start(view));
 }
 
-/* packet_read - fill @p from a frame. @p is cleared first. */
-static __always_inline void packet_read(struct view *view, struct packet *p)
+/* What is not IP, or too deep in tags to be seen as such. */
+static __always_inline void take_other(struct view *view, struct packet *p, const struct rest *rest)
 {
-	struct rest rest = { .linear = (__u32)(view_end(view) - view_start(view)) };
-	__u32 at;
-
-	__builtin_memset(p, 0, sizeof(*p));
 	p->length = view_length(view);
-	take_link(view, p, &at);
 	switch (p->ethertype) {
-	case ETHERTYPE_IPV4:
-		take_ipv4(view, p, at, &rest);
-		break;
-	case ETHERTYPE_IPV6:
-		take_ipv6(view, p, at, &rest);
-		break;
 	case ETHERTYPE_ARP:
 		p->shape = SHAPE_ARP;
 		break;
@@ -525,12 +548,28 @@ static __always_inline void packet_read(struct view *view, struct packet *p)
 		set_note(p, REASON_VLAN_DEPTH);
 		break;
 	case 0:
-		set_note(p, p->length > rest.linear ? REASON_NOT_LINEAR : REASON_NOT_IP);
+		set_note(p, p->length > rest->linear ? REASON_NOT_LINEAR : REASON_NOT_IP);
 		break;
 	default:
 		set_note(p, REASON_NOT_IP);
 		break;
 	}
+}
+
+/* packet_read - fill @p, which is all zero, from a frame. */
+static __always_inline void packet_read(struct view *view, struct packet *p)
+{
+	struct rest rest = { .linear = (__u32)(view_end(view) - view_start(view)) };
+	__u32 at;
+
+	p->length = rest.linear;
+	take_link(view, p, &at);
+	if (p->ethertype == ETHERTYPE_IPV4)
+		take_ipv4(view, p, at, &rest);
+	else if (p->ethertype == ETHERTYPE_IPV6)
+		take_ipv6(view, p, at, &rest);
+	else
+		take_other(view, p, &rest);
 	if (rest.at)
 		take_rest(view, p, &rest);
 }
@@ -541,6 +580,7 @@ static inline void packet_parse(void *data, void *end, __u32 length, struct pack
 {
 	struct view view = { .start = data, .end = end, .length = length };
 
+	__builtin_memset(p, 0, sizeof(*p));
 	packet_read(&view, p);
 }
 #endif
