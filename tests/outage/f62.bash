@@ -51,11 +51,11 @@ names() {
 # by_log - the generation that the log says is live: of those that it last said were applied, the
 # one it said so of last.
 by_log() {
-	tail -n 40 "$STATE/audit.jsonl" | jq -rs '
+	jq -rs '
 		[.[] | select(.generation and (.event == "apply" or .event == "rollback" or .event == "repair"))] |
 		group_by(.generation) | map(.[-1]) |
 		map(select(.result == "applied" or .result == "unchanged" or .result == "kept")) |
-		max_by(.seq).generation'
+		max_by(.seq).generation' "$STATE/audit.jsonl"
 }
 
 # judge BEFORE NEW - everything that is wrong after a kill, a sentence each; before was live what
