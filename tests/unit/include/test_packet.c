@@ -187,6 +187,22 @@ static void all_tcp_header_lengths_are_judged(void **state)
 	}
 }
 
+static void a_frame_is_as_long_as_its_packet_needs_it_to_be(void **state)
+{
+	const struct frame f =
+		build(STEPS({ FRAME_IPV4, 0 }, { FRAME_TCP, TCP_ACK }, { FRAME_PAYLOAD, 100 }));
+	const struct frame arp = build(STEPS({ FRAME_ARP, 0 }));
+
+	(void)state;
+	assert_int_equal(parse_seen(f.bytes, f.len, f.len).length, f.len);
+	/* padding that can be seen counts, and what the packet itself hides in fragments */
+	assert_int_equal(parse_seen(f.bytes, f.len, 60).length, f.len);
+	assert_int_equal(parse_seen(f.bytes, f.len, 20).length, f.len);
+	assert_int_equal(parse_seen(arp.bytes, arp.len + 99, arp.len).length, arp.len + 99);
+	/* what fragments hold behind the packet does not */
+	assert_int_equal(parse_seen(f.bytes, f.len + 999, f.len).length, f.len);
+}
+
 static uint8_t options_verdict(const char *options, uint8_t length)
 {
 	struct frame f =
@@ -198,6 +214,8 @@ static uint8_t options_verdict(const char *options, uint8_t length)
 	f.bytes[46] = (5 + length / 4) << 4;
 	return parse_seen(f.bytes, f.len, f.len).anomaly;
 }
+
+#define VALUES "\xff\xff\xff\xff\xff\xff\xff\xff"
 
 static void options_are_checked_to_the_last_byte(void **state)
 {
@@ -213,6 +231,12 @@ static void options_are_checked_to_the_last_byte(void **state)
 	assert_int_equal(options_verdict("\x01\x01\x01\x02", 4), REASON_BAD_TCP_OPTIONS);
 	assert_int_equal(options_verdict("\x01\x01\x02\x03", 4), REASON_BAD_TCP_OPTIONS);
 	assert_int_equal(options_verdict("\x08\x06\x01\x01\x01\x01\x01\x08", 8),
+			 REASON_BAD_TCP_OPTIONS);
+	/* the usual timestamp is not walked; what nearly is one is */
+	assert_int_equal(options_verdict("\x01\x01\x08\x0a" VALUES, 12), 0);
+	assert_int_equal(options_verdict("\x01\x01\x08\x0b" VALUES, 12), REASON_BAD_TCP_OPTIONS);
+	assert_int_equal(options_verdict("\x01\x01\x08\x0a" VALUES, 8), REASON_BAD_TCP_OPTIONS);
+	assert_int_equal(options_verdict("\x01\x01\x08\x0a" VALUES "\x02\x01\x01\x01", 16),
 			 REASON_BAD_TCP_OPTIONS);
 }
 
@@ -331,6 +355,7 @@ int main(void)
 		cmocka_unit_test(ports_need_four_bytes_that_ip_vouches_for),
 		cmocka_unit_test(all_tcp_header_lengths_are_judged),
 		cmocka_unit_test(options_are_checked_to_the_last_byte),
+		cmocka_unit_test(a_frame_is_as_long_as_its_packet_needs_it_to_be),
 		cmocka_unit_test(forty_bytes_of_padding_options_are_fine),
 		cmocka_unit_test(the_first_fault_is_the_one_reported),
 		cmocka_unit_test(big_tcp_is_no_fault),
