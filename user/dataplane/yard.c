@@ -18,10 +18,21 @@ struct yard {
 	const struct bpf_program *programs[YARD_PROGRAMS];
 };
 
+/*
+ * A chain holds its programs until the kernel finds time to take it apart, which on a busy machine
+ * may be long after the last of us is gone; it is told at once.
+ */
+static void unchain(struct yard_bpf *bpf)
+{
+	for (uint32_t key = 0; bpf && key < 2; key++)
+		bpf_map_delete_elem(bpf_map__fd(bpf->maps.next), &key);
+}
+
 void yard_close(struct yard **yard)
 {
 	if (!*yard)
 		return;
+	unchain((*yard)->bpf);
 	yard_bpf__destroy((*yard)->bpf);
 	free(*yard);
 	*yard = NULL;
