@@ -29,7 +29,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 def command(*words, **more):
     """Standard output; what a command says when it fails is in the error."""
-    more.setdefault("timeout", 120)
+    more.setdefault("timeout", 300)
     done = subprocess.run(words, check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
     if done.returncode:

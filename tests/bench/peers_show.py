@@ -254,7 +254,9 @@ slices of one round, and brackets hold the tenth and the ninetieth percentile. E
 count of drops is compared with what was sent. Lists of up to 10 k are single addresses, longer ones
 have one /24 in ten rows. Each peer is set up the way that is fastest for it: nftables in the
 earliest hook, ipset in the raw table, xdp-filter through its map where the time to fill it is not
-what is measured, and routes with the check of the way back.
+what is measured, and routes with the check of the way back. The sending ends do without
+segmentation, which XDP at the other end switches off anyway: with it a host's own packets would go
+around the queue that the attack fills.
 
 {stanch}; Linux {kernel}, {cpu}, {cpus} CPUs, load {load_before:.1f} before and {load_after:.1f}
 after; {packages}; {iptables}.
