@@ -296,6 +296,15 @@ $(B)/tests/bench/tables: $(TABLES) tests/bench/tables.h include/stanch/table.h $
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $(TABLES) $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
 
+$(B)/tests/bench/evidence: tests/bench/evidence.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
+
+## bench-evidence: samples that a trial needs until it says harm
+bench-evidence: $(B)/tests/bench/evidence
+	$<
+
 ## bench-tables: prefix table structures compared on the same prefixes
 bench-tables: $(B)/tests/bench/tables
 	$<
@@ -338,6 +347,7 @@ unit-programs: $(UNIT)
 .PHONY: bench
 .PHONY: bench-peers
 .PHONY: bench-tables
+.PHONY: bench-evidence
 .PHONY: bench-times
 .PHONY: bpf
 .PHONY: campaign
