@@ -8,7 +8,10 @@
 /* The more permissive of the operator's mode and the policy's decides what is enforced. */
 static __always_inline void enforce(const struct image_hot *hot, __u32 mode, struct passage *s)
 {
-	if (!hot || hot->mode != MODE_ENFORCE)
+	if (!hot)
+		return;
+	s->sources = hot->flags & IMAGE_SOURCES;
+	if (hot->mode != MODE_ENFORCE)
 		return;
 	s->drops = s->judgement.verdict == VERDICT_DROP;
 	if (mode == MODE_ENFORCE)
@@ -25,6 +28,7 @@ static __always_inline void judge_in_slot(struct passage *s, __u32 slot, __u32 m
 	s->slot = slot;
 	s->enforced = VERDICT_PASS;
 	s->drops = 0;
+	s->sources = 0;
 	if (image && slot < SLOTS) {
 		q.hot = image_line(image, IMAGE_HOT_LINE);
 		judge_question(&q, &j);

@@ -2,7 +2,7 @@
 /*
  * Every map. All are pinned by the tool under these names; who may write what:
  * control, slots, slot_info, overrides, seed: the tool. counters, hits, budget, events, reservoir,
- * reservoir_at, samplers, judged: the program.
+ * reservoir_at, samplers, sources, source_groups, judged: the program.
  * An image (inner map) is frozen before it can be seen here.
  */
 #ifndef STANCH_MAPS_BPF_H
@@ -10,6 +10,7 @@
 
 #include <stanch/abi.h>
 #include <stanch/image.h>
+#include <stanch/source.h>
 
 /* What this object holds; the tool reads it back from the loaded program and trusts only that. */
 const volatile struct limits limits SEC(".rodata.limits") = {
@@ -28,6 +29,7 @@ const volatile struct limits limits SEC(".rodata.limits") = {
 	.slots = SLOTS,
 	.overrides = LIMIT_OVERRIDES,
 	.samples = LIMIT_SAMPLES,
+	.sources = LIMIT_SOURCES,
 };
 
 /* Set before loading, constant for the verifier: a twin reports each packet and swaps nothing. */
@@ -139,6 +141,23 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sampler);
 } samplers SEC(".maps");
+
+/* What is learned about sources, see source.h. A twin's have SOURCE_TWIN_LINES. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SOURCE_LINES);
+	__type(key, __u32);
+	__type(value, struct source_line);
+} sources SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SOURCE_GROUP_LINES);
+	__type(key, __u32);
+	__type(value, struct source_line);
+} source_groups SEC(".maps");
 
 /* Per-boot secret for keyed hashes; readable by the owner only. */
 struct {

@@ -19,7 +19,7 @@ struct passage {
 	__u8 other; /* slot of the other generation of a trial, plus one; 0 without one */
 	__u16 epoch; /* of the word, for a sample */
 	__u8 flags; /* SAMPLE_CANDIDATE */
-	__u8 pad;
+	__u8 sources; /* not 0: that generation wants sources counted */
 };
 
 static __always_inline void count_packet(const struct passage *s)

@@ -9,6 +9,7 @@
 
 #include "command.bpf.h"
 #include "sample.bpf.h"
+#include "source.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -84,6 +85,7 @@ static __always_inline int run(struct xdp_md *ctx)
 	count_lists(&s);
 	act_on_flag(ctx, &s);
 	count_packet(&s);
+	count_source(&s);
 	if (is_event(&s) && !event_flooded(&s))
 		record_event(&s, ctx->ingress_ifindex);
 	action = s.enforced == VERDICT_DROP ? XDP_DROP : XDP_PASS;

@@ -31,6 +31,9 @@
 #ifndef LIMIT_OVERRIDES
 #define LIMIT_OVERRIDES 4096u /* operator overrides: one list each in their image */
 #endif
+#ifndef LIMIT_SOURCES
+#define LIMIT_SOURCES 524288u /* entries of what is learned about sources; a multiple of eight */
+#endif
 #define LIMIT_SAMPLES 65536u /* of recent traffic: half of what passed, half of what was dropped */
 #define LIMIT_FAMILIES 8u /* families of score lists */
 #define LIMIT_VLAN_TAGS 4u
@@ -49,7 +52,7 @@ struct limits {
 	__u32 prefixes, lists, leaves, lines, steps;
 	__u32 families, vlan_tags, ext_headers, reasons, stages, slots;
 	__u32 overrides, samples;
-	__u32 reserved;
+	__u32 sources; /* entries of `sources`; `source_groups` has one for SOURCE_GROUP of them */
 };
 _Static_assert(sizeof(struct limits) == 64, "struct limits is ABI");
 
@@ -227,6 +230,36 @@ struct sample {
 	__u8 head[SAMPLE_HEAD];
 };
 _Static_assert(sizeof(struct sample) == 128, "struct sample is ABI");
+
+/*
+ * Pins `sources` and `source_groups`: arrays of source_line, what was learned about IPv4 /32 and
+ * IPv6 /64, and about the /24 and /48 that they are in. source.h says how they are found, how
+ * entries give way to others, and how exact the numbers are. A reader believes a copy of an entry
+ * when the key was the same before and after.
+ */
+#define SOURCE_WAYS 2u
+#define SOURCE_GROUP 4u
+#define SOURCE_KEY_NONE 0ull /* an empty entry */
+#define SOURCE_KEY_BUSY (~0ull) /* one that is given to another source at this moment */
+#define SOURCE_KEY_RESERVED 1ull /* ::/16 and ffff::/16: no unicast source is there */
+#define SOURCE_KEY_V4 0x0000ffff00000000ull /* and the address; else the upper half of IPv6 */
+#define SOURCE_COUNT_MASK 0xffffffffffffull
+#define SOURCE_TICK_SHIFT 26u /* from CLOCK_MONOTONIC ns to the unit of `seen`: 67 ms */
+union source_count {
+	__u64 word; /* under SOURCE_COUNT_MASK: packets */
+	__u16 part[4]; /* the last: a half of `seen` */
+};
+struct source_entry {
+	__u64 key;
+	union source_count passed; /* and in the last part the lower half of `seen` */
+	union source_count dropped; /* and the upper one */
+	__u64 bytes;
+};
+_Static_assert(sizeof(struct source_entry) == 32, "struct source_entry is ABI");
+struct source_line {
+	struct source_entry way[SOURCE_WAYS];
+};
+_Static_assert(sizeof(struct source_line) == 64, "one cache line");
 
 /* What the twin program says about the last packet (array of one value, twin only). */
 struct judged {

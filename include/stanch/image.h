@@ -38,6 +38,7 @@ enum table { TABLE_V4_SRC, TABLE_V4_DST, TABLE_V6_SRC, TABLE_V6_DST, TABLES };
 
 #define IMAGE_INNER 0x01u /* look one tunnel level inside */
 #define IMAGE_HEADERS 0x02u /* impossible headers are dropped */
+#define IMAGE_SOURCES 0x04u /* packets are counted by their source, see source.h */
 
 /* Line 1: read for every packet */
 struct image_hot {

@@ -3,5 +3,6 @@
 #define LIMIT_PREFIXES 1000u
 #define LIMIT_LISTS 64u
 #define LIMIT_LINES 65536u
+#define LIMIT_SOURCES 1024u
 
 #include "../../bpf/stanch.bpf.c"

@@ -3,11 +3,14 @@
  * Fuzzes frames, through parser and judge, by one of a few policies. The first byte picks the
  * policy and what the operator says about the source, two more the kill bits, two more how many
  * bytes of the frame the program can see (more than there are: all of them). Nothing outside those
- * bytes is read, and the verdict keeps its promises.
+ * bytes is read, and the verdict keeps its promises. Whoever sent the frame is counted in a table of
+ * a few lines, in which sources push each other out.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <stanch/source.h>
 
 #include "base/cleanup.h"
 #include "fuzz_judge.h"
@@ -134,6 +137,37 @@ static void check_orders(const struct image *image, const struct packet *p, uint
 		assert(orders & (ORDER_ALLOW | 1u << STAGE_DROP));
 }
 
+#define LINES 4u
+
+/* Counted once or not at all, under a key of its own family, and beside nobody else's numbers. */
+static void check_source(const struct packet *p, uint32_t random)
+{
+	static struct source_line lines[LINES], before;
+	static const __u64 seed[3] = { 0x0123456789abcdef, 0xfedcba9876543211, 0x3141592653589793 };
+	const struct source_packet counted = { p->length, random & 1, random >> 1 };
+	uint64_t key = source_key(p->family, p->src.hi), packets = 0;
+	struct source_line *line = &lines[source_place_of(source_hash(seed, key), LINES)];
+	struct source_entry *known = source_find(line, key);
+
+	assert(key != SOURCE_KEY_NONE && key != SOURCE_KEY_BUSY);
+	assert((p->family == 4) == (key >> 32 == SOURCE_KEY_V4 >> 32));
+	assert(source_group_key(source_group_key(key)) == source_group_key(key));
+	before = *line;
+	if (known)
+		packets = source_packets(known);
+	if (!source_count(line, key, &counted, random * 0x9e3779b1u)) {
+		assert(!known && !memcmp(&before, line, sizeof(before)));
+		return;
+	}
+	assert(!known || known == source_find(line, key));
+	known = source_find(line, key);
+	assert(known && source_packets(known) == packets + 1);
+	assert(source_seen(known) == counted.tick && source_idle(known, counted.tick) == 0);
+	for (uint32_t way = 0; way < SOURCE_WAYS; way++)
+		assert(known == &line->way[way] ||
+		       !memcmp(&before.way[way], &line->way[way], sizeof(*known)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *frame = data + HEADER;
@@ -161,5 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_judgement(image, &seen, data[1] | (uint32_t)data[2] << 8);
 	check_judgement(image, &whole, data[1] | (uint32_t)data[2] << 8);
 	check_orders(image, &seen, data[1] | (uint32_t)data[2] << 8 | (data[0] >> 6) << 16);
+	if (seen.family)
+		check_source(&seen, data[1] | (uint32_t)data[2] << 8 | (uint32_t)data[0] << 24);
 	return 0;
 }

@@ -22,6 +22,7 @@ static const char *const words[] = {
 	"enforce",
 	"monitor",
 	"inner:",
+	"sources:",
 	"true",
 	"false",
 	"headers:",

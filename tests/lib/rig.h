@@ -19,7 +19,7 @@
 
 #define RIG_NAMESPACES 4
 #define RIG_NAME 32
-#define RIG_WHOLE 16 /* pins of an instance: maps, programs, generation 0 */
+#define RIG_WHOLE 18 /* pins of an instance: maps, programs, generation 0 */
 
 struct rig {
 	char folder[64]; /* holds state, run and bpf; removed at the end */

@@ -62,13 +62,13 @@ json_t *describe_json(const struct image *image)
 	const struct image_hot *hot = image_hot(image);
 	char digest[DIGEST_TEXT];
 
-	return json_pack("{ss, si, sI, so, ss, sb, sb, so, so}", "digest",
+	return json_pack("{ss, si, sI, so, ss, sb, sb, sb, so, so}", "digest",
 			 digest_text(image_id(image)->digest, digest), "image_version",
 			 (int)image_id(image)->version, "lines", (json_int_t)image->lines, "bytes",
 			 json_u64((uint64_t)image->lines * LINE_SIZE), "mode",
 			 mode_names[hot->mode], "inner", !!(hot->flags & IMAGE_INNER), "headers",
-			 !!(hot->flags & IMAGE_HEADERS), "mark", mark_json(hot), "counts",
-			 counts_json(image_counts(image)));
+			 !!(hot->flags & IMAGE_HEADERS), "sources", !!(hot->flags & IMAGE_SOURCES),
+			 "mark", mark_json(hot), "counts", counts_json(image_counts(image)));
 }
 
 void describe_text(const struct image *image)
@@ -80,9 +80,10 @@ void describe_text(const struct image *image)
 	say_text("digest    %s\n", digest_text(image_id(image)->digest, digest));
 	say_text("size      %u lines, %llu bytes\n", image->lines,
 		 (unsigned long long)image->lines * LINE_SIZE);
-	say_text("settings  mode %s, impossible headers %s, tunnels %s\n", mode_names[hot->mode],
-		 hot->flags & IMAGE_HEADERS ? "drop" : "pass",
-		 hot->flags & IMAGE_INNER ? "looked into" : "not looked into");
+	say_text("settings  mode %s, impossible headers %s, tunnels %s, sources %s\n",
+		 mode_names[hot->mode], hot->flags & IMAGE_HEADERS ? "drop" : "pass",
+		 hot->flags & IMAGE_INNER ? "looked into" : "not looked into",
+		 hot->flags & IMAGE_SOURCES ? "counted" : "not counted");
 	if (hot->mark_mask)
 		say_text("mark      value 0x%08x under mask 0x%08x\n", hot->mark_value,
 			 hot->mark_mask);

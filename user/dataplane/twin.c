@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stanch/source.h>
+
 #include "dataplane/bench.h"
 #include "dataplane/slots.h"
 
@@ -47,14 +49,27 @@ static int borrow(struct object *object, const struct instance *instance)
 	return 0;
 }
 
-/* A twin that only judges takes no samples, and their memory is not worth having. */
+static void set_entries(struct object *object, const char *name, uint32_t entries)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object->bpf, name);
+
+	if (map)
+		bpf_map__set_max_entries(map, entries);
+}
+
+/*
+ * A twin that only judges takes no samples, and their memory is not worth having. What it learns
+ * about sources is its own, and little.
+ */
 static void leave_out(struct object *object, bool judges)
 {
-	struct bpf_map *reservoir = bpf_object__find_map_by_name(object->bpf, "reservoir");
 	struct bpf_program *program;
 
-	if (reservoir && judges)
-		bpf_map__set_max_entries(reservoir, 1);
+	if (judges) {
+		set_entries(object, "reservoir", 1);
+		set_entries(object, "sources", SOURCE_TWIN_LINES);
+		set_entries(object, "source_groups", SOURCE_TWIN_LINES);
+	}
 	bpf_object__for_each_program(program, object->bpf)
 	{
 		const char *name = bpf_program__name(program);

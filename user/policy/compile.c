@@ -31,6 +31,7 @@ const struct limits limits_builtin = {
 	.slots = SLOTS,
 	.overrides = LIMIT_OVERRIDES,
 	.samples = LIMIT_SAMPLES,
+	.sources = LIMIT_SOURCES,
 };
 
 struct compile {
@@ -203,7 +204,8 @@ static void write_hot(struct compile *compile)
 
 	hot->magic = IMAGE_HOT_MAGIC;
 	hot->mode = (uint8_t)policy->mode;
-	hot->flags = (policy->inner ? IMAGE_INNER : 0) | (policy->headers ? IMAGE_HEADERS : 0);
+	hot->flags = (policy->inner ? IMAGE_INNER : 0) | (policy->headers ? IMAGE_HEADERS : 0) |
+		     (policy->sources ? IMAGE_SOURCES : 0);
 	hot->mark_mask = policy->mark_mask;
 	hot->mark_value = policy->mark_value;
 	memcpy(hot->root, compile->root, sizeof(hot->root));

@@ -78,7 +78,8 @@ static uint32_t lookup_cost(const struct image *image, enum table table)
 
 /*
  * What the costliest packet touches: the line that every packet reads, source and destination of
- * the costlier family, a line of ports, and both addresses again of what a tunnel carries. What an
+ * the costlier family, a line of ports, both addresses again of what a tunnel carries, and the
+ * lines that its source and the network of that are counted in. What an
  * operator's overrides cost is the same for every policy and not counted. The bound is two of the
  * longest lookups that the program goes through with.
  */
@@ -90,7 +91,8 @@ int gate_cost(const struct gate_facts *facts, struct gate_result *ret)
 	uint32_t lookups = four > six ? four : six;
 	const struct image_hot *hot = image_hot(image);
 
-	ret->value = 1 + lookups + !!hot->ports_line + (hot->flags & IMAGE_INNER ? lookups : 0);
+	ret->value = 1 + lookups + !!hot->ports_line + (hot->flags & IMAGE_INNER ? lookups : 0) +
+		     (hot->flags & IMAGE_SOURCES ? 2 : 0);
 	ret->limit = 2ull * facts->limits->steps;
 	gate_says(ret, ret->value > ret->limit,
 		  "the costliest packet touches %" PRIu64 " lines; the limit is %" PRIu64,

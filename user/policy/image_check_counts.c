@@ -28,7 +28,7 @@ void check_hot(struct check *check)
 		refuse(check, "image_hot", "line 1 does not begin as it must");
 	if (hot->mode != MODE_MONITOR && hot->mode != MODE_ENFORCE)
 		refuse(check, "image_hot", "mode %u is neither monitor nor enforce", hot->mode);
-	if (hot->flags & ~(IMAGE_INNER | IMAGE_HEADERS))
+	if (hot->flags & ~(IMAGE_INNER | IMAGE_HEADERS | IMAGE_SOURCES))
 		refuse(check, "image_hot", "unknown flags 0x%02x", hot->flags);
 	if (hot->mark_value & ~hot->mark_mask)
 		refuse(check, "image_hot",

@@ -72,6 +72,7 @@ static void diff_settings(struct diffing *diffing)
 			 mode_names[to->mode]);
 	diff_flag(diffing, IMAGE_INNER, "inner headers judged");
 	diff_flag(diffing, IMAGE_HEADERS, "impossible headers dropped");
+	diff_flag(diffing, IMAGE_SOURCES, "packets counted by source");
 	if (from->mark_mask != to->mark_mask || from->mark_value != to->mark_value)
 		diff_add(diffing, "setting", '~',
 			 "mark: 0x%08" PRIx32 "/0x%08" PRIx32 " -> 0x%08" PRIx32 "/0x%08" PRIx32,

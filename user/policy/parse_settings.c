@@ -42,6 +42,14 @@ static int take_inner(struct parse *parse, const struct node *value, void *into)
 	return 0;
 }
 
+static int take_sources(struct parse *parse, const struct node *value, void *into)
+{
+	struct policy *policy = into;
+
+	parse_bool(parse, value, "sources", &policy->sources);
+	return 0;
+}
+
 static int take_headers(struct parse *parse, const struct node *value, void *into)
 {
 	static const char *const names[] = { "pass", "drop", NULL };
@@ -162,7 +170,7 @@ int parse_settings(struct parse *parse, const struct node *root)
 		{ "lists", parse_lists, false },   { "signatures", NULL, false },
 		{ "features", NULL, false },	   { "thresholds", NULL, false },
 		{ "services", NULL, false },	   { "gates", parse_gates, false },
-		{ "canary", parse_canary, false },
+		{ "canary", parse_canary, false }, { "sources", take_sources, false },
 	};
 	static const struct schema schema = { "the policy", keys, ARRAY_SIZE(keys) };
 

@@ -43,6 +43,7 @@ struct policy {
 	char *file; /* name for messages */
 	enum mode mode; /* MODE_MONITOR or MODE_ENFORCE */
 	bool inner, headers; /* headers: drop impossible headers (default true) */
+	bool sources; /* packets are counted by their source (default false) */
 	uint32_t mark_mask, mark_value;
 	struct list *lists;
 	uint32_t list_count;

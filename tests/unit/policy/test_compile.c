@@ -91,6 +91,10 @@ static void line_one_carries_the_settings(void **state)
 	made.policy.inner = true;
 	made_compile(&made, &file);
 	assert_int_equal(image_hot(&file.image)->flags, IMAGE_INNER);
+	image_free(&file);
+	made.policy.sources = true;
+	made_compile(&made, &file);
+	assert_int_equal(image_hot(&file.image)->flags, IMAGE_INNER | IMAGE_SOURCES);
 }
 
 static void the_sections_cover_the_image_in_order(void **state)

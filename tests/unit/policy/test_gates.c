@@ -257,7 +257,7 @@ static void make_nest(struct made *made, enum match match, unsigned __int128 add
 static void the_most_expensive_policy_is_refused(void **state)
 {
 	auto_made struct made made = { 0 };
-	auto_image struct image_file image = { 0 }, inside = { 0 };
+	auto_image struct image_file image = { 0 }, inside = { 0 }, counted = { 0 };
 	struct gate_facts facts;
 	struct gate_result plain, inner;
 
@@ -271,6 +271,11 @@ static void the_most_expensive_policy_is_refused(void **state)
 	assert_false(plain.refused);
 	assert_int_equal(plain.value, 2 + 2 * (image_counts(&image.image)->steps + 1));
 	assert_int_equal(plain.limit, 2 * LIMIT_STEPS);
+	made.policy.sources = true;
+	made_compile(&made, &counted);
+	facts = facts_of(&counted);
+	assert_int_equal(run_gate(&facts, GATE_COST).value, plain.value + 2);
+	made.policy.sources = false;
 	made.policy.inner = true;
 	made_compile(&made, &inside);
 	facts = facts_of(&inside);

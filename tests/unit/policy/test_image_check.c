@@ -179,7 +179,7 @@ static const struct breakage breakages[] = {
 	  "image_hot",
 	  "mode 3 is neither monitor nor enforce",
 	  0 },
-	{ "a flag to come", { HOT(flags, 0x07) }, "image_hot", "unknown flags 0x07", 0 },
+	{ "a flag to come", { HOT(flags, 0x0f) }, "image_hot", "unknown flags 0x0f", 0 },
 	{ "a mark outside its mask",
 	  { HOT(mark_value, 0x5b000001) },
 	  "image_hot",

@@ -80,11 +80,12 @@ static void every_setting_is_compared(void **state)
 {
 	(void)state;
 	assert_diff("version: 1\nmode: monitor\n",
-		    "version: 1\nmode: enforce\ninner: true\nheaders: pass\n"
+		    "version: 1\nmode: enforce\ninner: true\nheaders: pass\nsources: true\n"
 		    "mark: {mask: 0xff, value: 0x0f}\n",
 		    "~ setting mode: monitor -> enforce\n"
 		    "~ setting inner headers judged: off -> on\n"
 		    "~ setting impossible headers dropped: on -> off\n"
+		    "~ setting packets counted by source: off -> on\n"
 		    "~ setting mark: 0x00000000/0x00000000 -> 0x0000000f/0x000000ff\n");
 }
 

@@ -15,6 +15,7 @@ static void the_smallest_policy_has_the_documented_defaults(void **state)
 	assert_int_equal(result.policy.mode, MODE_MONITOR);
 	assert_false(result.policy.inner);
 	assert_true(result.policy.headers);
+	assert_false(result.policy.sources);
 	assert_int_equal(result.policy.mark_mask, 0);
 	assert_int_equal(result.policy.list_count, 0);
 	assert_int_equal(result.policy.prefix_count, 0);
@@ -38,19 +39,20 @@ static void every_setting_is_read(void **state)
 
 	(void)state;
 	assert_accepted(
-		"version: 1\nmode: enforce\ninner: true\nheaders: pass\n"
+		"version: 1\nmode: enforce\ninner: true\nheaders: pass\nsources: true\n"
 		"mark: {mask: 0xFF000000, value: 1526726656}\n"
 		"protect: {prefixes: [192.0.2.0/24, '2001:db8::/32'], ports: [443, 22, 65535]}\n",
 		NULL, &result);
 	assert_int_equal(result.policy.mode, MODE_ENFORCE);
 	assert_true(result.policy.inner);
 	assert_false(result.policy.headers);
+	assert_true(result.policy.sources);
 	assert_int_equal(result.policy.mark_mask, 0xff000000);
 	assert_int_equal(result.policy.mark_value, 0x5b000000);
 	assert_int_equal(result.policy.protect_count, 2);
 	assert_int_equal(result.policy.prefix_count, 2);
 	assert_int_equal(result.policy.prefixes[1].list, 1);
-	assert_int_equal(result.policy.prefixes[1].line, 6);
+	assert_int_equal(result.policy.prefixes[1].line, 7);
 	assert_int_equal(result.policy.port_count, 3);
 	assert_int_equal(result.policy.ports[0], 22);
 	assert_int_equal(result.policy.ports[1], 443);
@@ -199,6 +201,7 @@ static void settings_of_the_wrong_kind_or_range_are_refused(void **state)
 		{ "inner: yes", "p.yaml:2:8", "bad_value" },
 		{ "inner: 'true'", "p.yaml:2:8", "bad_value" },
 		{ "inner: []", "p.yaml:2:8", "wrong_kind" },
+		{ "sources: 1", "p.yaml:2:10", "bad_value" },
 		{ "headers: maybe", "p.yaml:2:10", "bad_value" },
 		{ "mark: 1", "p.yaml:2:7", "wrong_kind" },
 		{ "mark: {mask: 1}", "p.yaml:2:7", "missing_key" },
