@@ -90,6 +90,8 @@ static void hits_of_a_small_program_are_those_of_its_slots(void **state)
 	assert_int_equal(hits_read(instance, 1, hits), 0);
 	assert_int_equal(hits[64].packets, 1);
 	assert_int_equal(hits[64].bytes, frame.len);
+	assert_int_equal(learned_limit(instance, LEARNED_SOURCES), 1024);
+	assert_int_equal(learned_limit(instance, LEARNED_NETWORKS), 256);
 }
 
 /* The built object with one number of its limits changed. */

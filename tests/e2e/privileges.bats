@@ -128,7 +128,7 @@ of_group() { chgrp -R "$1" "$STANCH_STATE_DIR" "$STANCH_BPF_DIR" 2>/dev/null || 
 	done < <(json '.checks[] | select(.subject == "group").remedy')
 	sed -i s/203.0.113/198.51.100/ "$DIR/main.yaml"
 	stanch -q apply --now "$DIR/main.yaml"
-	for verb in status "stats --by list" capacity history verify "events --timeout 0" mode; do
+	for verb in status "stats --by list" "stats --by source" capacity history verify "events --timeout 0" mode; do
 		# shellcheck disable=SC2086 # words are meant to split
 		run -0 member $verb
 	done

@@ -126,3 +126,74 @@ total() { jq '[.rows[].packets | tonumber] | add'; }
 	[ "$(json '[.checks[] | select(.subject == "eth0" and .grade == "finding"
 		and (.text | contains("somebody else")))] | length')" = 1 ]
 }
+
+# of_row KIND NAME FIELD - of `stats --by KIND`.
+of_row() { stanch -j stats --by "$1" | jq -r --arg n "$2" --arg f "$3" '.rows[] | select(.name == $n)[$f]'; }
+
+# count_sources - the policy asks for it from now on.
+count_sources() {
+	{
+		cat "$DIR/p.yaml"
+		echo "sources: true"
+	} | policy counted
+	stanch -q apply --now "$DIR/counted.yaml" >/dev/null
+}
+
+@test "sources and their networks are counted when the policy asks for it, and not before" {
+	send "$BAD_V4" 3
+	send "$ALLOWED_V4" 2
+	[ "$(stanch -j stats --by source | jq '.rows | length')" = 0 ]
+	[ "$(stanch -j stats --by network | jq '.rows | length')" = 0 ]
+	count_sources
+	send "$BAD_V4" 7
+	send "$ALLOWED_V4" 5
+	[ "$(of_row source "$BAD_V4/32" packets)" = 7 ]
+	[ "$(of_row source "$BAD_V4/32" dropped)" = 7 ]
+	[ "$(of_row source "$ALLOWED_V4/32" packets)" -ge 5 ]
+	[ "$(of_row source "$ALLOWED_V4/32" dropped)" = 0 ]
+	[ "$(of_row source "$BAD_V4/32" bytes)" = $((7 * 98)) ]
+	[ "$(of_row source "$BAD_V4/32" idle_ms)" -lt 60000 ]
+	network=${BAD_V4%.*}.0/24
+	[ "$(of_row network "$network" dropped)" = 7 ]
+	[ "$(of_row network "$network" packets)" -ge 7 ]
+	run stanch stats --by source
+	[[ "${lines[0]}" == source*packets*bytes*dropped*"last seen" ]]
+	[[ "$output" == *"$BAD_V4/32 "*" ago"* ]]
+}
+
+@test "what was learned about sources survives swaps, and counting ends with the policy that asked" {
+	count_sources
+	send "$BAD_V4" 4
+	stanch -q apply --now "$DIR/p.yaml" >/dev/null
+	send "$BAD_V4" 4
+	[ "$(of_row source "$BAD_V4/32" packets)" = 4 ]
+	stanch -q rollback
+	send "$BAD_V4" 2
+	[ "$(of_row source "$BAD_V4/32" packets)" = 6 ]
+}
+
+@test "the busiest sources come first, and no more than asked for" {
+	count_sources
+	send "$BAD_V4" 9
+	send "$ALLOWED_V4" 3
+	run --separate-stderr stanch -j stats --by source --limit 1
+	[ "$(json '.rows | length')" = 1 ]
+	[ "$(json '.rows[0].name')" = "$BAD_V4/32" ]
+	[ "$(json .left_out)" -ge 1 ]
+	[[ "$(stanch stats --by source --limit 1)" == *"more (--limit)"* ]]
+	[ "$(stanch -j stats --by source --limit 0 | jq '.rows | length')" = 0 ]
+	[ "$(stanch -j capacity | jq -r '.learned[0] | .name + " " + .limit')" = "sources 524288" ]
+	[ "$(stanch -j capacity | jq -r '.learned[0].known')" -ge 2 ]
+	run -2 --separate-stderr stanch stats --by reason --limit 3
+	run -2 --separate-stderr stanch stats --by source --limit many
+}
+
+@test "replay and explain leave what was learned about sources alone" {
+	count_sources
+	send "$BAD_V4" 3
+	ip -n "$CLIENT" link set eth0 down
+	before=$(stanch -j stats --by source | jq -S '[.rows[] | [.name, .packets]]')
+	stanch -q explain --src "$BAD_V4" >/dev/null
+	stanch -q selftest >/dev/null
+	[ "$(stanch -j stats --by source | jq -S '[.rows[] | [.name, .packets]]')" = "$before" ]
+}

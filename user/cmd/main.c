@@ -154,10 +154,11 @@ const struct verb verbs[] = {
 	{ "unblock", "CIDR", "end a `block`; works on a full disk, too", cmd_unblock },
 	{ "status", "", "show what the instance does, and what must not be overlooked",
 	  cmd_status },
-	{ "stats", "[--by verdict|reason|list] [-a|--all]",
+	{ "stats", "[--by verdict|reason|list|source|network] [-a|--all] [--limit N]",
 	  "show the exact counters\n\n"
 	  "A list's numbers belong to its name and go on across generations. Rows without a packet\n"
-	  "are shown with --all.",
+	  "are shown with --all. By source or network: the N that sent most (20), when the policy\n"
+	  "says `sources: true`.",
 	  cmd_stats },
 	{ "capacity", "", "show how full every table is, and the memory of the slots",
 	  cmd_capacity },

@@ -12,6 +12,8 @@
 #include "look.h"
 #include "stats.h"
 
+#define ROWS_USUAL 20u /* of sources */
+
 static int by_verdict(const struct look *look, const struct places *places, struct stats *ret)
 {
 	struct counter counters[COUNTERS] = { 0 };
@@ -66,11 +68,13 @@ static int by_reason(const struct look *look, const struct places *places, struc
 static const struct kind {
 	const char *name;
 	int (*collect)(const struct look *look, const struct places *places, struct stats *ret);
-	bool bytes, verdicts;
+	bool bytes, verdicts, sources;
 } kinds[] = {
-	{ "verdict", by_verdict, false, false },
-	{ "reason", by_reason, true, true },
-	{ "list", stats_by_list, true, false },
+	{ "verdict", by_verdict, false, false, false },
+	{ "reason", by_reason, true, true, false },
+	{ "list", stats_by_list, true, false, false },
+	{ "source", stats_by_source, true, false, true },
+	{ "network", stats_by_network, true, false, true },
 };
 
 static const struct kind *kind_find(const char *name)
@@ -94,12 +98,17 @@ static int busier_first(const void *a, const void *b)
 
 static void print_row(const struct kind *kind, const struct stats_row *row)
 {
+	char age[AGE_TEXT];
+
 	say_text("%-32s  %14llu", row->name, (unsigned long long)row->packets);
 	if (kind->bytes)
 		say_text("  %16llu", (unsigned long long)row->bytes);
 	if (kind->verdicts)
 		say_text("  %12llu  %12llu  %12llu", (unsigned long long)row->dropped,
 			 (unsigned long long)row->flagged, (unsigned long long)row->monitored);
+	if (kind->sources)
+		say_text("  %12llu  %8s ago", (unsigned long long)row->dropped,
+			 age_text(row->idle_ns, age));
 	say_text("\n");
 }
 
@@ -113,6 +122,8 @@ static void print_stats(const struct kind *kind, struct stats *stats, bool all)
 		say_text("  %16s", "bytes");
 	if (kind->verdicts)
 		say_text("  %12s  %12s  %12s", "dropped", "flagged", "monitored");
+	if (kind->sources)
+		say_text("  %12s  %12s", "dropped", "last seen");
 	say_text("\n");
 	for (i = 0; i < stats->count; i++) {
 		if (all || stats->rows[i].packets)
@@ -122,6 +133,8 @@ static void print_stats(const struct kind *kind, struct stats *stats, bool all)
 	}
 	if (hidden)
 		say_text("%u more without a packet (--all)\n", hidden);
+	if (stats->left_out)
+		say_text("%u more (--limit)\n", stats->left_out);
 }
 
 static json_t *row_json(const struct kind *kind, const struct stats_row *row)
@@ -130,6 +143,10 @@ static json_t *row_json(const struct kind *kind, const struct stats_row *row)
 
 	if (kind->bytes)
 		json_object_set_new(ret, "bytes", json_u64(row->bytes));
+	if (kind->sources) {
+		json_object_set_new(ret, "dropped", json_u64(row->dropped));
+		json_object_set_new(ret, "idle_ms", json_u64(row->idle_ns / 1000000));
+	}
 	if (!kind->verdicts)
 		return ret;
 	json_object_set_new(ret, "dropped", json_u64(row->dropped));
@@ -141,18 +158,21 @@ static json_t *row_json(const struct kind *kind, const struct stats_row *row)
 static json_t *stats_json(const struct options *options, const struct kind *kind,
 			  const struct stats *stats)
 {
-	json_t *rows = json_array();
+	json_t *rows = json_array(), *ret;
 	uint32_t i;
 
 	for (i = 0; i < stats->count; i++)
 		json_array_append_new(rows, row_json(kind, &stats->rows[i]));
-	return json_pack("{ss, ss, so}", "instance", options->places.instance, "by", kind->name,
-			 "rows", rows);
+	ret = json_pack("{ss, ss, so}", "instance", options->places.instance, "by", kind->name,
+			"rows", rows);
+	if (kind->sources)
+		json_object_set_new(ret, "left_out", json_u64(stats->left_out));
+	return ret;
 }
 
-static int run(const struct options *options, const struct kind *kind, bool all)
+static int run(const struct options *options, const struct kind *kind, bool all, uint32_t limit)
 {
-	cleanup(stats_free) struct stats stats = { 0 };
+	cleanup(stats_free) struct stats stats = { .limit = limit };
 	auto_look struct look look = { 0 };
 	int code = look_open(options, &look), err;
 
@@ -161,6 +181,8 @@ static int run(const struct options *options, const struct kind *kind, bool all)
 	err = kind->collect(&look, &options->places, &stats);
 	if (err)
 		return say_errno(options, err, "the counters cannot be read");
+	if (kind->sources)
+		qsort(stats.rows, stats.count, sizeof(*stats.rows), busier_first);
 	if (options->json)
 		say_result(options, "stats", stats_json(options, kind, &stats));
 	else
@@ -170,17 +192,24 @@ static int run(const struct options *options, const struct kind *kind, bool all)
 
 int cmd_stats(const struct options *options, int argc, char **argv)
 {
-	const char *by = "verdict";
+	const char *by = "verdict", *limit = NULL;
 	bool all = false;
-	const struct arg list[] = { { "by", 0, NULL, &by }, { "all", 'a', &all, NULL } };
+	const struct arg list[] = { { "by", 0, NULL, &by },
+				    { "all", 'a', &all, NULL },
+				    { "limit", 0, NULL, &limit } };
 	const struct args args = { list, ARRAY_SIZE(list), 0, 0 };
+	uint64_t rows = ROWS_USUAL;
 	const struct kind *kind;
 
 	if (args_parse(options, argc, argv, &args) < 0)
 		return EXIT_USAGE;
 	kind = kind_find(by);
 	if (!kind)
-		return args_wrong(options, argv[0], "--by is verdict, reason or list, not '%s'",
-				  by);
-	return run(options, kind, all);
+		return args_wrong(options, argv[0],
+				  "--by is verdict, reason, list, source or network, not '%s'", by);
+	if (limit && !kind->sources)
+		return args_wrong(options, argv[0], "--limit goes with --by source or network");
+	if (limit && !args_number(options, "--limit", limit, UINT32_MAX, &rows))
+		return EXIT_USAGE;
+	return run(options, kind, all, (uint32_t)rows);
 }

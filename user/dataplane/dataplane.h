@@ -18,6 +18,7 @@
 #include "base/places.h"
 #include "policy/compile.h"
 #include "policy/host.h"
+#include "policy/policy.h"
 
 struct instance;
 #define auto_instance cleanup(instance_close)
@@ -164,6 +165,21 @@ struct reservoir_reader {
  */
 int reservoir_read(const struct reservoir *reservoir, struct reservoir_reader *reader,
 		   int (*fn)(void *context, const struct sample *sample), void *context);
+
+/* ---- source_table.c: what the program learned about sources (struct source_entry in abi.h) ---- */
+enum learned { LEARNED_SOURCES, LEARNED_NETWORKS };
+struct learned_source {
+	struct prefix prefix; /* IPv4 /32 or /24, IPv6 /64 or /48; ::/16 for all that cannot be */
+	uint64_t packets, dropped, bytes; /* since it has an entry; dropped ones are packets, too */
+	uint64_t seen_ns; /* of the last one: CLOCK_MONOTONIC, to 67 ms */
+};
+/* learned_limit - how many entries there are. */
+uint32_t learned_limit(const struct instance *instance, enum learned what);
+/* learned_prefix - whom a key of an entry stands for. */
+void learned_prefix(uint64_t key, enum learned what, struct prefix *ret);
+/* learned_each - every entry in use, in no order, to @fn until it returns non-zero. */
+int learned_each(const struct instance *instance, enum learned what,
+		 int (*fn)(void *context, const struct learned_source *source), void *context);
 
 /* ---- recent.c: recent traffic, judged by two generations ---- */
 struct traffic;

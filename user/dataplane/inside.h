@@ -45,6 +45,8 @@ enum pin {
 	PIN_OVERRIDES,
 	PIN_RESERVOIR,
 	PIN_RESERVOIR_AT,
+	PIN_SOURCES,
+	PIN_SOURCE_GROUPS,
 	PINS,
 };
 
@@ -131,6 +133,11 @@ int image_map_digest(int fd, uint8_t ret[32]);
 int image_map_scratch(void);
 /* image_map_fits - is this image within @limits? Refused before any kernel object exists. */
 int image_map_fits(const struct image *image, const struct limits *limits, struct diag *diag);
+/*
+ * pin_map - the values of a pinned array as memory, to be read while the program writes them.
+ * @size: of all of them. -EACCES for those who may only read the pin. munmap() undoes it.
+ */
+int pin_map(const struct instance *instance, enum pin pin, size_t size, const void **ret);
 /* map_shape - which map this is, and what fits in. */
 struct map_shape {
 	uint32_t id, value_size, entries;

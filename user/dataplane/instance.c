@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "dataplane/attach.h"
@@ -28,6 +29,8 @@ const struct pin_kind pin_kinds[PINS] = {
 	[PIN_OVERRIDES] = { "overrides", "overrides", 0640 },
 	[PIN_RESERVOIR] = { "reservoir", "reservoir", 0600 }, /* it holds heads of packets */
 	[PIN_RESERVOIR_AT] = { "reservoir_at", "reservoir_at", 0600 },
+	[PIN_SOURCES] = { "sources", "sources", 0640 }, /* addresses, as `events` shows them */
+	[PIN_SOURCE_GROUPS] = { "source_groups", "source_groups", 0640 },
 };
 
 /*
@@ -144,6 +147,9 @@ static int check_shapes(const struct instance *instance, struct diag *diag)
 		{ PIN_OVERRIDES, sizeof(uint32_t), 1 },
 		{ PIN_RESERVOIR, sizeof(struct sample), LIMIT_SAMPLES },
 		{ PIN_RESERVOIR_AT, sizeof(uint64_t), SAMPLE_KINDS * SAMPLE_AT_STRIDE },
+		{ PIN_SOURCES, sizeof(struct source_line), instance->limits.sources / SOURCE_WAYS },
+		{ PIN_SOURCE_GROUPS, sizeof(struct source_line),
+		  instance->limits.sources / SOURCE_WAYS / SOURCE_GROUP },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
@@ -216,6 +222,20 @@ int instance_map_fd(const struct instance *instance, const char *name)
 			return instance->maps[i] < 0 ? -EACCES : instance->maps[i];
 	}
 	return -ENOENT;
+}
+
+int pin_map(const struct instance *instance, enum pin pin, size_t size, const void **ret)
+{
+	int fd = instance->maps[pin];
+	void *bytes;
+
+	if (fd < 0)
+		return -EACCES;
+	bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (bytes == MAP_FAILED) /* what may only be read cannot be shared, says the kernel */
+		return errno == EPERM || errno == EINVAL ? -EACCES : last_error();
+	*ret = bytes;
+	return 0;
 }
 
 const struct limits *instance_limits(const struct instance *instance)

@@ -18,21 +18,6 @@ struct reservoir {
 	const uint64_t *at;
 };
 
-static int map_readable(const struct instance *instance, enum pin pin, size_t size,
-			const void **ret)
-{
-	int fd = instance->maps[pin];
-	void *bytes;
-
-	if (fd < 0)
-		return -EACCES;
-	bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED)
-		return errno == EPERM ? -EACCES : last_error();
-	*ret = bytes;
-	return 0;
-}
-
 void reservoir_close(struct reservoir **reservoir)
 {
 	if (!*reservoir)
@@ -53,11 +38,11 @@ int reservoir_open(const struct instance *instance, struct reservoir **ret)
 
 	if (!reservoir)
 		return -ENOMEM;
-	r = map_readable(instance, PIN_RESERVOIR, SAMPLES_BYTES, &bytes);
+	r = pin_map(instance, PIN_RESERVOIR, SAMPLES_BYTES, &bytes);
 	if (r)
 		return r;
 	reservoir->samples = bytes;
-	r = map_readable(instance, PIN_RESERVOIR_AT, AT_BYTES, &bytes);
+	r = pin_map(instance, PIN_RESERVOIR_AT, AT_BYTES, &bytes);
 	if (r)
 		return r;
 	reservoir->at = bytes;
