@@ -309,6 +309,15 @@ bench-evidence: $(B)/tests/bench/evidence
 bench-tables: $(B)/tests/bench/tables
 	$<
 
+$(B)/tests/bench/sources: tests/bench/sources.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS) -lm
+-include $(B)/tests/bench/sources.d $(B)/tests/bench/sources.bpf.d
+
+## bench-sources: counting by source in stanch's lines, in LRU_HASH and in HASH (root)
+bench-sources: $(B)/tests/bench/sources $(B)/tests/bench/sources.bpf.o
+	$^ tests/bench/results/sources.json
 
 ## install: the tool, its units and its manual pages below DESTDIR
 MANDIR   := $(DESTDIR)$(PREFIX)/share/man
@@ -346,6 +355,7 @@ unit-programs: $(UNIT)
 .PHONY: all
 .PHONY: bench
 .PHONY: bench-peers
+.PHONY: bench-sources
 .PHONY: bench-tables
 .PHONY: bench-evidence
 .PHONY: bench-times

@@ -57,7 +57,7 @@ static __always_inline __u64 source_group_key(__u64 key)
 
 /*
  * source_hash - where a key belongs, by its first bits. @seed: of this boot, three words. Whoever
- * does not know it cannot tell which keys share a line: see decision 0015 for what that rests on.
+ * does not know it cannot tell which keys share a line: see decision 0016 for what that rests on.
  */
 static __always_inline __u64 source_hash(const __u64 seed[3], __u64 key)
 {
