@@ -138,6 +138,8 @@ int image_map_fits(const struct image *image, const struct limits *limits, struc
  * @size: of all of them. -EACCES for those who may only read the pin. munmap() undoes it.
  */
 int pin_map(const struct instance *instance, enum pin pin, size_t size, const void **ret);
+/* seed_fill - another secret into a map `seed`. */
+int seed_fill(int fd);
 /* map_shape - which map this is, and what fits in. */
 struct map_shape {
 	uint32_t id, value_size, entries;

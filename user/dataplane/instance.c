@@ -287,15 +287,14 @@ static int load_object(const char *folder, struct diag *diag)
 	return r ? r : pin_object(&object, folder, diag);
 }
 
-static int fill_seed(const struct instance *instance)
+int seed_fill(int fd)
 {
 	uint8_t seed[32];
 	uint32_t zero = 0;
 
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -EIO;
-	return bpf_map_update_elem(instance->maps[PIN_SEED], &zero, seed, BPF_ANY) ? last_error()
-										   : 0;
+	return bpf_map_update_elem(fd, &zero, seed, BPF_ANY) ? last_error() : 0;
 }
 
 /* Generation 0 passes everything. */
@@ -330,7 +329,7 @@ static int build(const struct places *aside, struct instance **ret, struct diag 
 	if (r)
 		return r;
 	assert(instance); /* opened */
-	r = fill_seed(instance);
+	r = seed_fill(instance->maps[PIN_SEED]);
 	r = r ? r : set_word(instance);
 	if (r)
 		return refused(diag, "instance", r, "filling the maps of the instance");

@@ -104,6 +104,9 @@ static int open_twin(const struct instance *instance, bool judges, struct twin *
 	twin->program = object_program_fd(&twin->object, program_kinds[PROGRAM_NATIVE].object);
 	twin->judged = object_map_fd(&twin->object, "judged");
 	twin->slots = object_map_fd(&twin->object, "slots");
+	r = seed_fill(object_map_fd(&twin->object, "seed"));
+	if (r)
+		return refused(diag, "twin", r, "filling the seed of a twin");
 	r = control_map(object_map_fd(&twin->object, "control"), &twin->control);
 	if (r)
 		return refused(diag, "twin", r, "mapping the control word of a twin");
