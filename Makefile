@@ -291,10 +291,10 @@ $(B)/man/%: man/%.scd
 	$(Q)scdoc < $< > $@
 
 TABLES   := $(wildcard tests/bench/tables*.c)
-$(B)/tests/bench/tables: $(TABLES) tests/bench/tables.h include/stanch/table.h $(TEST_LIB_OBJ) $(LIB)
+$(B)/tests/bench/tables: $(TABLES) tests/bench/tables.h include/stanch/table.h $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $(TABLES) $(TEST_LIB_OBJ) $(LIB) -lcmocka $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -o $@ $(TABLES) $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
 
 $(B)/tests/bench/evidence: tests/bench/evidence.c $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 #define ABI_VERSION 1u /* of the maps below */
-#define IMAGE_VERSION 1u /* of the image layout */
+#define IMAGE_VERSION 2u /* of the image layout */
 
 /* ---- limits: what this program has room for; a build may lower them (-DLIMIT_LISTS=64) ---- */
 #ifndef LIMIT_PREFIXES
@@ -26,7 +26,7 @@
 #define LIMIT_LINES 1572864u /* 96 MiB */
 #endif
 #ifndef LIMIT_STEPS
-#define LIMIT_STEPS 24u /* lines that one table lookup may touch */
+#define LIMIT_STEPS 16u /* lines that one table lookup may touch */
 #endif
 #ifndef LIMIT_OVERRIDES
 #define LIMIT_OVERRIDES 4096u /* operator overrides: one list each in their image */

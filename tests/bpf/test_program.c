@@ -117,7 +117,6 @@ static void image_reference(const struct bed *bed)
 		NODE_SKIP << NODE_KIND_SHIFT | LINES, /* a line past the end */
 		NODE_RANGE32 << NODE_KIND_SHIFT | NODE_LINE_MASK,
 		NODE_DIRECT << NODE_KIND_SHIFT | 20u << NODE_STRIDE_SHIFT | 8,
-		7u << NODE_KIND_SHIFT | 8, /* no such kind */
 		NODE_LEAF_MASK + 1, /* no leaf id */
 		5, /* a leaf that there are too few of */
 	};

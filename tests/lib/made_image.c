@@ -9,9 +9,9 @@
  *   lists:
  *     - {name: good, action: allow, entries: [172.16.5.5]}
  *     - {name: bad, action: drop, entries: [10.0.0.0/8, '2001:db8:bad::/48',
- *        '2001:db8:1000::1', '2001:db8:f000::/36']}
- *     - {name: target, action: drop, match: destination, entries: [198.51.0.0/16,
- *        255.255.0.0/16, '::/0']}
+ *        '2001:db8:1000::1', '2001:db8:2000::/37', '2001:db8:f000::/36']}
+ *     - {name: target, action: drop, match: destination, entries: [198.50.0.0/15,
+ *        255.254.0.0/15, '::/0']}
  *     - {name: grey, action: flag, entries: [64.0.0.0/2]}
  *     - {name: poor, action: score, family: reputation, points: 15, entries: [172.16.0.0/12]}
  *     - {name: hosted, action: score, family: hosted, points: 50, entries: [172.16.0.0/12]}
@@ -28,7 +28,7 @@ static void make_header(struct made_image *made)
 	static const struct section sections[] = {
 		{ SECTION_V4_SRC, MADE_V4_SRC, 4, 4 },
 		{ SECTION_V4_DST, MADE_V4_DST, 1, 1 },
-		{ SECTION_V6_SRC, MADE_V6_SRC, 4, 4 },
+		{ SECTION_V6_SRC, MADE_V6_SRC, 5, 5 },
 		{ SECTION_LEAVES, MADE_LEAVES, 4, MADE_LEAF_COUNT },
 		{ SECTION_PORTS, MADE_PORTS, 128, 2 },
 		{ SECTION_LISTS, MADE_LISTS, MADE_LIST_COUNT, MADE_LIST_COUNT },
@@ -55,7 +55,7 @@ static void make_header(struct made_image *made)
 		.lists = MADE_LIST_COUNT,
 	};
 	*(struct image_counts *)made->bytes[IMAGE_COUNTS_LINE] = (struct image_counts){
-		.prefixes = 11,
+		.prefixes = 12,
 		.lists = MADE_LIST_COUNT - 1,
 		.leaves = MADE_LEAF_COUNT,
 		.steps = 3,
@@ -66,7 +66,7 @@ static void make_header(struct made_image *made)
 	memcpy(made->bytes[IMAGE_SECTIONS_LINE], sections, sizeof(sections));
 }
 
-/* Boundaries by the first two bits, then by the next sixteen or all that are left. */
+/* Ranges by the first two bits, then by the next fifteen or all that are left. */
 static void make_v4(struct made_image *made)
 {
 	uint32_t *direct = (uint32_t *)made->bytes[MADE_V4_SRC];
@@ -78,10 +78,10 @@ static void make_v4(struct made_image *made)
 	direct[1] = LEAF_GREY;
 	direct[2] = made_entry(NODE_RANGE32, MADE_RANGE32);
 	direct[3] = made_entry(NODE_SKIP, MADE_SKIP);
-	memset(r16->keys, 0xff, sizeof(r16->keys));
-	r16->keys[0] = 0x0a00 << 2;
-	r16->keys[1] = 0x0b00 << 2;
+	r16->keys[0] = 0x7fff7fff7fff0000 | 0x0a00 << 1; /* fifteen bits behind the first two */
+	r16->keys[1] = r16->keys[2] = 0x7fff7fff7fff7fff;
 	r16->leaves[1] = LEAF_BAD;
+	r16->reach[0] = 9;
 	*(struct skip *)made->bytes[MADE_SKIP] = (struct skip){
 		.shared = (0xc0000200ull << 34), /* 192.0.2 without the first two bits */
 		.bits = 22,
@@ -91,14 +91,13 @@ static void make_v4(struct made_image *made)
 	r32->keys[0] = 0xac100000u << 2; /* 172.16.0.0 */
 	r32->keys[1] = 0xac100505u << 2;
 	r32->keys[2] = 0xac100506u << 2;
-	r32->keys[3] = 0xac200000u << 2; /* 172.32.0.0 */
 	r32->leaves[1] = r32->leaves[3] = LEAF_SCORED;
 	r32->leaves[2] = LEAF_GOOD;
-	memset(dst->keys, 0xff, sizeof(dst->keys));
-	dst->keys[0] = 0xc633; /* 198.51 */
-	dst->keys[1] = 0xc634;
-	dst->leaves[1] = LEAF_TARGET;
-	for (uint32_t i = 3; i <= RANGE16_KEYS; i++)
+	r32->reach[0] = r32->reach[2] = 22; /* to the end of 172.16.0.0/12 */
+	r32->reach[1] = 2; /* two bits are behind the address */
+	dst->keys[0] = 0x7fff7fff7fff0000 | 0xc632 >> 1; /* 198.50 */
+	dst->keys[1] = dst->keys[2] = 0x7fff7fff7fff7fff;
+	for (uint32_t i = 1; i <= RANGE16_KEYS; i++)
 		dst->leaves[i] = LEAF_TARGET;
 }
 
@@ -108,6 +107,7 @@ static void make_v6(struct made_image *made)
 	uint32_t *direct = (uint32_t *)made->bytes[MADE_DIRECT];
 	struct range64 *r64 = (struct range64 *)made->bytes[MADE_RANGE64];
 	struct range128 *r128 = (struct range128 *)made->bytes[MADE_RANGE128];
+	struct split *split = (struct split *)made->bytes[MADE_SPLIT];
 
 	*(struct skip *)made->bytes[MADE_V6_SRC] = (struct skip){
 		.shared = 0x20010db800000000,
@@ -116,16 +116,21 @@ static void make_v6(struct made_image *made)
 	};
 	direct[0] = made_entry(NODE_RANGE64, MADE_RANGE64);
 	direct[1] = made_entry(NODE_RANGE128, MADE_RANGE128);
+	direct[2] = made_entry(NODE_SPLIT, MADE_SPLIT);
 	direct[15] = LEAF_BAD;
 	memset(r64->keys, 0xff, sizeof(r64->keys));
 	r64->keys[0] = 0xbadull << 52; /* 2001:db8:0bad:: */
-	r64->keys[1] = 0xbaeull << 52;
 	r64->leaves[1] = LEAF_BAD;
+	r64->reach[0] = 52;
 	memset(r128, 0xff, offsetof(struct range128, leaves));
-	r128->hi[0] = r128->hi[1] = 0;
+	r128->hi[0] = 0;
 	r128->lo[0] = 1ull << 36; /* 2001:db8:1000::1 */
-	r128->lo[1] = 2ull << 36;
 	r128->leaves[1] = LEAF_BAD;
+	r128->reach[0] = 36;
+	for (uint32_t i = 1; i < SPLIT_KEYS; i++)
+		split->keys[i] = SPLIT_FILLER;
+	split->keys[0] = SPLIT_FILLER >> 1;
+	split->entries[0] = LEAF_BAD; /* 2001:db8:2000::/37 */
 }
 
 static void make_leaves(struct made_image *made)
@@ -157,7 +162,7 @@ static const struct list_record lists[] = {
 	  .name_len = 3,
 	  .action = ACTION_DROP,
 	  .prefixes_v4 = 1,
-	  .prefixes_v6 = 3,
+	  .prefixes_v6 = 4,
 	  .first_len = 8,
 	  .first_family = 4,
 	  .last_len = 36,
@@ -170,11 +175,11 @@ static const struct list_record lists[] = {
 	  .match = MATCH_DESTINATION,
 	  .prefixes_v4 = 2,
 	  .prefixes_v6 = 1,
-	  .first_len = 16,
+	  .first_len = 15,
 	  .first_family = 4,
 	  .last_len = 0,
 	  .last_family = 6,
-	  .first = { 198, 51 } },
+	  .first = { 198, 50 } },
 	{ .name = 13,
 	  .name_len = 4,
 	  .action = ACTION_FLAG,

@@ -16,11 +16,12 @@ enum made_line {
 	MADE_RANGE16,
 	MADE_SKIP,
 	MADE_RANGE32,
-	MADE_V4_DST, /* root: range16 with a boundary of all ones */
+	MADE_V4_DST, /* root: range16 with a range that starts at all ones */
 	MADE_V6_SRC, /* root: skip of 32 bits; V6_DST is one leaf and has no section */
 	MADE_DIRECT, /* stride 4 */
 	MADE_RANGE64,
 	MADE_RANGE128,
+	MADE_SPLIT,
 	MADE_LEAVES, /* seven, so that half a line is left */
 	MADE_PORTS = MADE_LEAVES + 4,
 	MADE_LISTS = MADE_PORTS + 128,

@@ -242,10 +242,12 @@ nests() {
 
 expensive() {
 	nests
-	refused_by cost "$DIR/nests.yaml" "the limit is 48"
+	refused_by cost "$DIR/nests.yaml" "the limit is 16"
 }
 
+# The shipped program goes through with twice what the deepest nests cost: here, one that does not.
 @test "F31: the most expensive policy that can be written is refused by the gate cost" {
+	export STANCH_OBJECT=$B/tests/bpf/few_steps.bpf.o
 	policy good <<-END
 		version: 1
 		mode: enforce
@@ -259,7 +261,7 @@ expensive() {
 	sed -i 's/inner: true/inner: false/' "$DIR/nests.yaml"
 	run -0 stanch -q apply --now "$DIR/nests.yaml"
 	[ "$(gate cost .refused)" = false ]
-	[ "$(gate cost '.value | tonumber')" -gt 30 ]
+	[ "$(gate cost '.value | tonumber')" -gt 10 ]
 }
 
 @test "the gates capacity, schema, cost and guard cannot be forced, the others can" {

@@ -101,22 +101,47 @@ static inline uint32_t range_depth(const struct range *range)
 	return range->hi ? 64 - (uint32_t)__builtin_ctzll(range->hi) : 0;
 }
 
-/* ---- compile_table.c, compile_stride.c: ranges to nodes ---- */
+/* ---- compile_table.c, compile_line.c, compile_stride.c: ranges to nodes ---- */
 
-/* A part of the address space that one node entry speaks for. */
+/*
+ * A part of the address space that one node entry speaks for: the addresses from @start that share
+ * their first @at bits, or those of them that @first to @last hold.
+ */
 struct region {
 	const struct range *first,
 		*last; /* the one that holds its start; the last that starts in it */
 	bits128 start;
 	uint32_t at; /* leading bits that all its addresses share, consumed by nodes above */
 	uint32_t left; /* bits that remain, up to the end of the address */
-	uint32_t steps; /* lines that a walk may still touch */
+	uint32_t depth; /* lines that a walk has touched on the way to it */
 };
 
-/* range_room - how many starts of ranges fit in one line that compares @width bits. */
-uint32_t range_room(uint32_t width);
-/* stride_choose - by how many bits an array should split this region: 1..NODE_STRIDE_MAX. */
-uint32_t stride_choose(const struct region *region);
+/*
+ * range_is_return - does this range only bring back the leaf that holds around the one before it?
+ * Then it takes no place in a line, unless that one takes none. @first: the first of all ranges.
+ */
+bool range_is_return(const struct range *range, const struct range *first);
+/* range_takes_place - in a line whose other addresses have leaf @outside. It is not the first. */
+bool range_takes_place(const struct range *range, uint32_t outside);
+/* region_bits - how many bits behind region->at it takes to write where its ranges start. */
+uint32_t region_bits(const struct region *region);
+/* line_room - how many ranges fit in one line that compares @bits bits. */
+uint32_t line_room(uint32_t bits);
+
+struct line_plan {
+	uint32_t bits, count, outside; /* see region_bits(); places taken; leaf of all others */
+};
+
+/* line_plan - does one line hold this region? Then @ret says how. */
+bool line_plan(const struct region *region, struct line_plan *ret);
+/* line_write - fills the zeroed @line. Returns what kind of node it is. */
+enum node_kind line_write(void *line, const struct region *region, const struct line_plan *plan);
+
+/*
+ * stride_choose - by how many bits an array should split this region, 1..NODE_STRIDE_MAX; 0 when
+ * comparing with a few numbers does it better. @entries: how many places in lines it takes.
+ */
+uint32_t stride_choose(const struct region *region, uint32_t entries);
 
 /*
  * table_build - append the nodes of one table; @bits is the length of its addresses. @ret_root is

@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ranges to the nodes that table.h reads. A region without a boundary inside is a leaf; a few
- * boundaries are a range line; what shares a long prefix is skipped; the rest is split by an array.
- * Recursion ends after LIMIT_STEPS levels, as every level takes one step of the walk.
+ * ranges are a line; what shares a long prefix is skipped; a few more are split into lines, and many
+ * are split by an array.
+ *
+ * No policy needs more than LIMIT_STEPS lines. A split or an array leaves a sixth of the entries to
+ * each piece (a split may also leave some that share 63 bits, which then are skipped, three times
+ * at most in an address), so after four lines, two of them skips, a million entries are 28,000 or
+ * fewer, and six splits and a line do for those.
  */
-#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "compile_parts.h"
 
-/* Shorter shared prefixes are left to an array: this is what one step must settle anyway. */
-#define SKIP_SHORTEST 6u
+/* Shorter shared prefixes are left to an array or a split. */
+#define SKIP_SHORTEST 3u
 #define SKIP_LONGEST 63u
+/*
+ * Below so many lines there are neither arrays nor skips that could be spared: splits alone part
+ * any ranges in a few steps.
+ */
+#define DEPTH_SPLITS 4u
 
 struct builder {
 	struct lines *lines;
-	uint32_t fewest_left; /* steps left at the end of the longest walk */
+	uint32_t deepest; /* lines of the longest walk */
 };
 
 static int build_node(struct builder *builder, const struct region *region, uint32_t *ret);
@@ -25,98 +35,16 @@ static uint32_t entry_of(enum node_kind kind, uint32_t line)
 	return (uint32_t)kind << NODE_KIND_SHIFT | (line & NODE_LINE_MASK);
 }
 
-/* ---- range lines ---- */
-
-/* Bits that a range line must compare, 0 when the boundaries do not fit in one. */
-static uint32_t range_width(const struct region *region)
-{
-	uint32_t depth = region->at, width;
-
-	if (region->last - region->first > RANGE16_KEYS)
-		return 0;
-	for (const struct range *range = region->first + 1; range <= region->last; range++)
-		if (range_depth(range) > depth)
-			depth = range_depth(range);
-	for (width = 16; width < depth - region->at; width *= 2)
-		;
-	return region->last - region->first > range_room(width) ? 0 : width;
-}
-
-/* The bits below region->at of start number @i; all ones past the last. */
-static bits128 range_key(const struct region *region, uint32_t i)
-{
-	const struct range *range = region->first + 1 + i;
-
-	return range <= region->last ? range_start(range) << region->at : ~(bits128)0;
-}
-
-static uint16_t range_value(const struct region *region, uint32_t i)
-{
-	const struct range *range = region->first + i;
-
-	return (uint16_t)(range <= region->last ? range : region->last)->leaf;
-}
-
-static void fill_range16(struct range16 *line, const struct region *region)
-{
-	for (uint32_t i = 0; i < RANGE16_KEYS; i++)
-		line->keys[i] = (uint16_t)(range_key(region, i) >> 112);
-	for (uint32_t i = 0; i <= RANGE16_KEYS; i++)
-		line->leaves[i] = range_value(region, i);
-}
-
-static void fill_range32(struct range32 *line, const struct region *region)
-{
-	for (uint32_t i = 0; i < RANGE32_KEYS; i++)
-		line->keys[i] = (uint32_t)(range_key(region, i) >> 96);
-	for (uint32_t i = 0; i <= RANGE32_KEYS; i++)
-		line->leaves[i] = range_value(region, i);
-}
-
-static void fill_range64(struct range64 *line, const struct region *region)
-{
-	for (uint32_t i = 0; i < RANGE64_KEYS; i++)
-		line->keys[i] = (uint64_t)(range_key(region, i) >> 64);
-	for (uint32_t i = 0; i <= RANGE64_KEYS; i++)
-		line->leaves[i] = range_value(region, i);
-}
-
-static void fill_range128(struct range128 *line, const struct region *region)
-{
-	for (uint32_t i = 0; i < RANGE128_KEYS; i++) {
-		line->hi[i] = (uint64_t)(range_key(region, i) >> 64);
-		line->lo[i] = (uint64_t)range_key(region, i);
-	}
-	for (uint32_t i = 0; i <= RANGE128_KEYS; i++)
-		line->leaves[i] = range_value(region, i);
-}
-
-static int build_range(struct builder *builder, const struct region *region, uint32_t width,
-		       uint32_t *ret)
+static int build_line(struct builder *builder, const struct region *region,
+		      const struct line_plan *plan, uint32_t *ret)
 {
 	uint32_t at;
 
 	if (lines_take(builder->lines, 1, &at))
 		return -ENOMEM;
-	if (region->steps - 1 < builder->fewest_left)
-		builder->fewest_left = region->steps - 1;
-	switch (width) {
-	case 16:
-		fill_range16(line_at(builder->lines, at), region);
-		*ret = entry_of(NODE_RANGE16, at);
-		break;
-	case 32:
-		fill_range32(line_at(builder->lines, at), region);
-		*ret = entry_of(NODE_RANGE32, at);
-		break;
-	case 64:
-		fill_range64(line_at(builder->lines, at), region);
-		*ret = entry_of(NODE_RANGE64, at);
-		break;
-	default:
-		fill_range128(line_at(builder->lines, at), region);
-		*ret = entry_of(NODE_RANGE128, at);
-	}
+	if (region->depth + 1 > builder->deepest)
+		builder->deepest = region->depth + 1;
+	*ret = entry_of(line_write(line_at(builder->lines, at), region, plan), at);
 	return 0;
 }
 
@@ -145,10 +73,10 @@ static int build_skip(struct builder *builder, const struct region *region, uint
 	uint32_t at, entry;
 	int err;
 
-	inside.start = start;
+	inside.start = start < region->start ? region->start : start;
 	inside.at += bits;
 	inside.left -= bits;
-	inside.steps--;
+	inside.depth++;
 	inside.first += first == start;
 	inside.last -= range_start(region->last) >> below != start >> below;
 	if (lines_take(builder->lines, 1, &at))
@@ -167,6 +95,12 @@ static int build_skip(struct builder *builder, const struct region *region, uint
 }
 
 /* ---- arrays ---- */
+
+/* The first address that shares the bits of a region. */
+static bits128 block_start(const struct region *region)
+{
+	return region->at ? region->start >> (128 - region->at) << (128 - region->at) : 0;
+}
 
 static void write_entry(struct lines *lines, uint32_t line, uint32_t index, uint32_t entry)
 {
@@ -189,21 +123,21 @@ static void next_chunk(struct region *chunk, const struct range *end, bits128 st
 	chunk->last = range;
 }
 
-static int build_direct(struct builder *builder, const struct region *region, uint32_t *ret)
+static int build_direct(struct builder *builder, const struct region *region, uint32_t stride,
+			uint32_t *ret)
 {
-	uint32_t stride = stride_choose(region), count = 1u << stride, line, entry;
+	uint32_t count = 1u << stride, line, entry;
 	uint32_t rest = 128 - region->at - stride; /* bits below the array's index */
 	struct region chunk = *region;
 
-	assert(stride && stride <= NODE_STRIDE_MAX);
 	if (lines_take(builder->lines, (count + ENTRIES_PER_LINE - 1) / ENTRIES_PER_LINE, &line))
 		return -ENOMEM;
 	chunk.at += stride;
 	chunk.left -= stride;
-	chunk.steps--;
+	chunk.depth++;
 	chunk.last = region->first;
 	for (uint32_t i = 0; i < count; i++) {
-		bits128 start = region->start + ((bits128)i << rest);
+		bits128 start = block_start(region) + ((bits128)i << rest);
 
 		next_chunk(&chunk, region->last, start, start + (((bits128)1 << rest) - 1));
 		if (build_node(builder, &chunk, &entry))
@@ -214,41 +148,141 @@ static int build_direct(struct builder *builder, const struct region *region, ui
 	return 0;
 }
 
+/* ---- splits ---- */
+
+/* How many places in lines the ranges of a region take, with the leaf of the first outside. */
+static uint32_t count_entries(const struct region *region)
+{
+	uint32_t count = 0;
+
+	for (const struct range *range = region->first + 1; range <= region->last; range++)
+		count += range_takes_place(range, region->first->leaf);
+	return count;
+}
+
+/* The bits behind region->at that a split compares. */
+static uint64_t split_bits(const struct region *region, const struct range *range)
+{
+	return (uint64_t)(range_start(range) << region->at >> (128 - SPLIT_BITS));
+}
+
+static bits128 split_place(const struct region *region, uint64_t bits)
+{
+	return (bits128)bits << (128 - SPLIT_BITS) >> region->at;
+}
+
+/*
+ * Numbers that part a region into pieces of @quota entries, where its starts differ in the bits
+ * that are compared. Each is where a range starts, and there is a start before the first of them.
+ * Returns how many, at least one.
+ */
+static uint32_t choose_splits(const struct region *region, uint32_t quota,
+			      uint64_t splits[SPLIT_KEYS])
+{
+	const struct range *middle = region->first + 1 + (region->last - region->first) / 2;
+	uint64_t before = split_bits(region, region->first + 1);
+	uint32_t count = 0, entries = 0;
+
+	for (const struct range *range = region->first + 1; range <= region->last; range++) {
+		uint64_t bits = split_bits(region, range);
+
+		entries += range_takes_place(range, region->first->leaf);
+		if (entries <= quota || bits == before)
+			continue;
+		before = splits[count++] = bits;
+		if (count == SPLIT_KEYS)
+			break;
+		entries = 1;
+	}
+	for (; !count; middle++)
+		if (split_bits(region, middle) != before)
+			splits[count++] = split_bits(region, middle);
+	return count;
+}
+
+static int build_split(struct builder *builder, const struct region *region, uint32_t quota,
+		       uint32_t *ret)
+{
+	struct split split = { 0 };
+	uint64_t splits[SPLIT_KEYS];
+	uint32_t count = choose_splits(region, quota, splits), at;
+	struct region piece = *region;
+
+	if (lines_take(builder->lines, 1, &at))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < SPLIT_KEYS; i++)
+		split.keys[i] = SPLIT_FILLER;
+	piece.depth++;
+	piece.last = region->first;
+	for (uint32_t i = 0; i <= count; i++) {
+		bits128 start = i ? block_start(region) + split_place(region, splits[i - 1])
+				  : region->start;
+		bits128 last = i < count ? block_start(region) + split_place(region, splits[i]) - 1
+					 : ~(bits128)0;
+
+		next_chunk(&piece, region->last, start, last);
+		if (build_node(builder, &piece, &split.entries[i]))
+			return -ENOMEM;
+		if (i < count)
+			split.keys[i] = splits[i] - 1;
+	}
+	memcpy(line_at(builder->lines, at), &split, sizeof(split));
+	*ret = entry_of(NODE_SPLIT, at);
+	return 0;
+}
+
 /* ---- all together ---- */
+
+/* A region that takes more than one line. */
+static int build_inner(struct builder *builder, const struct region *region, uint32_t bits,
+		       uint32_t *ret)
+{
+	uint32_t entries = count_entries(region), shared = shared_bits(region);
+	uint32_t room = line_room(bits), pieces = SPLIT_KEYS + 1, stride = 0;
+	bool is_small = entries <= pieces * room;
+	bool is_wide = !is_small && region->depth < DEPTH_SPLITS; /* worth an array */
+
+	if (shared >= SKIP_LONGEST)
+		return build_skip(builder, region, SKIP_LONGEST, ret);
+	if (shared && shared < bits && entries <= line_room(bits - shared) &&
+	    line_room(bits - shared) > room)
+		return build_skip(builder, region, shared, ret);
+	if (shared >= SKIP_SHORTEST && is_wide)
+		return build_skip(builder, region, shared, ret);
+	if (is_wide)
+		stride = stride_choose(region, entries);
+	if (stride)
+		return build_direct(builder, region, stride, ret);
+	return build_split(builder, region, is_small ? room : (entries + pieces - 1) / pieces, ret);
+}
 
 static int build_node(struct builder *builder, const struct region *region, uint32_t *ret)
 {
-	uint32_t width, shared;
+	struct line_plan plan;
 
 	if (region->first == region->last) {
-		if (region->steps < builder->fewest_left)
-			builder->fewest_left = region->steps;
+		if (region->depth > builder->deepest)
+			builder->deepest = region->depth;
 		*ret = region->first->leaf & NODE_LEAF_MASK;
 		return 0;
 	}
-	width = range_width(region);
-	if (width)
-		return build_range(builder, region, width, ret);
-	shared = shared_bits(region);
-	if (shared >= SKIP_SHORTEST)
-		return build_skip(builder, region, shared < SKIP_LONGEST ? shared : SKIP_LONGEST,
-				  ret);
-	return build_direct(builder, region, ret);
+	if (line_plan(region, &plan))
+		return build_line(builder, region, &plan, ret);
+	return build_inner(builder, region, region_bits(region), ret);
 }
 
 int table_build(struct lines *lines, const struct ranges *ranges, uint32_t bits, uint32_t *ret_root,
 		uint32_t *ret_steps)
 {
-	struct builder builder = { .lines = lines, .fewest_left = LIMIT_STEPS };
+	struct builder builder = { .lines = lines };
 	const struct region all = {
 		.first = ranges->items,
 		.last = ranges->items + ranges->count - 1,
 		.left = bits,
-		.steps = LIMIT_STEPS,
 	};
 	int err = build_node(&builder, &all, ret_root);
 
 	if (!err)
-		*ret_steps = LIMIT_STEPS - builder.fewest_left;
+		*ret_steps = builder.deepest;
 	return err;
 }

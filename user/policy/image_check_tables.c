@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Checking the prefix tables: the tree under each root, with a stack of its own. Every line of a
- * table is reached from its root exactly once, so the time is linear in the image; a node uses up
- * at least one bit of the address, so the depth is bounded.
+ * table is reached from its root exactly once, so the time is linear in the image; what is deeper
+ * than any walk is not gone into.
  */
 #include "policy/image_check.h"
 
@@ -49,41 +49,98 @@ static void check_leaf_id(struct table_check *t, uint32_t id, uint32_t line)
 
 /* ---- what one node may hold ---- */
 
+/* The leaf of the highest address, which none but the first @count ranges of a line can hold. */
+static uint32_t highest_leaf(const struct walk_frame *frame, uint32_t count, uint32_t left)
+{
+	uint32_t kind = node_kind(frame->entry);
+	unsigned __int128 highest = ~(unsigned __int128)0 << (128 - left);
+
+	if (count && node_end(frame->line, kind, count - 1) >= highest)
+		return node_leaf(frame->line, kind, count);
+	return node_leaf(frame->line, kind, 0);
+}
+
+/* Behind the last start, number @i, there is only filler; where addresses end in ones it is one. */
+static void check_filler(struct table_check *t, const struct walk_frame *frame, uint32_t i)
+{
+	uint32_t kind = node_kind(frame->entry), left = t->bits - frame->used, leaf;
+	const struct node_range *range = node_range(kind);
+
+	if (i == range->keys)
+		return;
+	leaf = left < range->bits ? highest_leaf(frame, i, left)
+				  : node_leaf(frame->line, kind, i + 1);
+	for (; i < range->keys; i++) {
+		if (node_key(frame->line, kind, i) != ~(unsigned __int128)0 << (128 - range->bits))
+			refuse_node(t, frame->entry, "start %" PRIu32 " does not rise", i);
+		if (node_reach(frame->line, kind, i))
+			refuse_node(t, frame->entry,
+				    "range %" PRIu32 " has a reach behind the last start", i);
+		if (node_leaf(frame->line, kind, i + 1) != leaf)
+			refuse_node(t, frame->entry,
+				    "leaf %" PRIu32 " behind the last start differs", i + 1);
+	}
+}
+
+/* Starts rise, have no bits that the address has not, and reach no further than the line speaks. */
 static void check_range(struct table_check *t, const struct walk_frame *frame)
 {
-	uint32_t kind = node_kind(frame->entry), left = t->bits - frame->used, i = 0;
+	uint32_t kind = node_kind(frame->entry), left = t->bits - frame->used, i;
 	const struct node_range *range = node_range(kind);
-	size_t end = range->leaves + (range->keys + 1) * sizeof(uint16_t);
+	size_t end = range->reach + range->keys;
 	unsigned __int128 filler = ~(unsigned __int128)0 << (128 - range->bits), before = 0;
-	uint32_t repeated;
 
-	/* Boundaries rise, and have no bits that the address has not. */
-	for (; i < range->keys; i++) {
+	for (i = 0; i < range->keys; i++) {
 		unsigned __int128 key = node_key(frame->line, kind, i);
 
 		if (key == filler)
 			break;
-		if (key <= before)
-			refuse_node(t, frame->entry, "boundary %" PRIu32 " does not rise", i);
+		if (i && key <= before)
+			refuse_node(t, frame->entry, "start %" PRIu32 " does not rise", i);
 		if (left < 128 && key << left)
-			refuse_node(t, frame->entry, "boundary %" PRIu32 " is not an address", i);
+			refuse_node(t, frame->entry, "start %" PRIu32 " is not an address", i);
+		if (left < range->bits && node_reach(frame->line, kind, i) < range->bits - left)
+			refuse_node(t, frame->entry, "range %" PRIu32 " ends inside an address", i);
+		if (node_reach(frame->line, kind, i) > range->bits)
+			refuse_node(t, frame->entry,
+				    "range %" PRIu32 " reaches further than an address", i);
 		before = key;
 	}
-	/* The rest of the keys is filler; only where addresses end in ones is the first a boundary. */
-	repeated = i + (left >= range->bits);
-	for (; i < range->keys; i++) {
-		if (node_key(frame->line, kind, i) != filler)
-			refuse_node(t, frame->entry, "boundary %" PRIu32 " does not rise", i);
-	}
-	for (i = repeated; i < range->keys; i++) {
-		if (node_leaf(frame->line, kind, i) != node_leaf(frame->line, kind, i + 1))
-			refuse_node(t, frame->entry,
-				    "leaf %" PRIu32 " behind the last boundary differs", i + 1);
-	}
+	check_filler(t, frame, i);
 	for (i = 0; i <= range->keys; i++)
 		check_leaf_id(t, node_leaf(frame->line, kind, i), node_line(frame->entry));
+	for (i = 0; kind == NODE_RANGE16 && i < RANGE16_KEYS / 4; i++)
+		if (((const struct range16 *)frame->line)->keys[i] & RANGE16_GUARDS)
+			refuse_node(t, frame->entry, "starts of more than 15 bits");
 	check_zero(t->check, (const unsigned char *)frame->line + end, LINE_SIZE - end, "line",
 		   node_line(frame->entry));
+}
+
+static bool check_split(struct table_check *t, const struct walk_frame *frame)
+{
+	const struct split *split = frame->line;
+	uint32_t left = t->bits - frame->used, i;
+
+	for (i = 0; i < SPLIT_KEYS && split->keys[i] < SPLIT_FILLER; i++) {
+		if (i && split->keys[i] <= split->keys[i - 1]) {
+			refuse_node(t, frame->entry, "split %" PRIu32 " does not rise", i);
+			return false;
+		}
+		if (left < SPLIT_BITS && (split->keys[i] + 1) << (left + 1))
+			refuse_node(t, frame->entry, "split %" PRIu32 " is not an address", i);
+	}
+	if (!i) {
+		refuse_node(t, frame->entry, "a split of nothing");
+		return false;
+	}
+	for (; i < SPLIT_KEYS; i++) {
+		if (split->keys[i] != SPLIT_FILLER)
+			refuse_node(t, frame->entry, "split %" PRIu32 " does not rise", i);
+		if (split->entries[i + 1])
+			refuse_node(t, frame->entry, "entry %" PRIu32 " behind the last split",
+				    i + 1);
+	}
+	return true;
 }
 
 static bool check_skip(struct table_check *t, const struct walk_frame *frame)
@@ -121,10 +178,6 @@ static bool check_entry(struct table_check *t, uint32_t entry, uint32_t used)
 {
 	uint32_t kind = node_kind(entry), stride = node_stride(entry);
 
-	if (kind > NODE_SKIP) {
-		refuse_node(t, entry, "unknown kind %" PRIu32, kind);
-		return false;
-	}
 	if (used >= t->bits || (kind == NODE_DIRECT && stride > t->bits - used)) {
 		refuse_node(t, entry, "the address has no bits left for it");
 		return false;
@@ -169,6 +222,10 @@ static void enter(struct table_check *t, uint32_t entry, uint32_t used, uint32_t
 		check_leaf_id(t, entry, line);
 		return;
 	}
+	if (t->depth == WALK_DEPTH) {
+		refuse_node(t, entry, "deeper than any walk");
+		return;
+	}
 	if (!check_entry(t, entry, used) || !take_lines(t, entry))
 		return;
 	*frame = (struct walk_frame){
@@ -183,9 +240,20 @@ static void enter(struct table_check *t, uint32_t entry, uint32_t used, uint32_t
 	} else if (node_kind(entry) == NODE_DIRECT) {
 		check_direct(t, frame);
 		t->depth++;
-	} else if (check_skip(t, frame)) {
+	} else if (node_kind(entry) == NODE_SPLIT ? check_split(t, frame) : check_skip(t, frame)) {
 		t->depth++;
 	}
+}
+
+static void step_split(struct table_check *t, struct walk_frame *frame)
+{
+	const struct split *split = frame->line;
+	uint32_t at = frame->at++;
+
+	if (at > SPLIT_KEYS || (at && split->keys[at - 1] == SPLIT_FILLER))
+		t->depth--;
+	else
+		enter(t, split->entries[at], frame->used, node_line(frame->entry));
 }
 
 /* One child of the innermost node, or back to the node around it. */
@@ -195,7 +263,9 @@ static void step(struct table_check *t)
 	const struct skip *skip = frame->line;
 	uint32_t line = node_line(frame->entry), stride = node_stride(frame->entry);
 
-	if (node_kind(frame->entry) == NODE_SKIP) {
+	if (node_kind(frame->entry) == NODE_SPLIT) {
+		step_split(t, frame);
+	} else if (node_kind(frame->entry) == NODE_SKIP) {
 		if (frame->at++)
 			t->depth--;
 		else

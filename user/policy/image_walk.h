@@ -10,15 +10,16 @@
 
 #include <stdint.h>
 
-#define WALK_DEPTH 128u /* every node uses up at least one bit of the address */
+#define WALK_DEPTH 128u /* lines of the longest walk that anybody follows */
 
 /* A node on the way down, and how far its children have been seen. */
 struct walk_frame {
 	const void *line; /* first line of the node; NULL: the root is a leaf */
-	unsigned __int128 base; /* first address below it, most significant bit first */
+	unsigned __int128 base; /* the bits of the address that were used up on the way to it */
+	unsigned __int128 first, last; /* addresses that it is asked for */
 	uint32_t entry; /* the node entry that led here */
 	uint32_t at; /* next child */
-	uint32_t used; /* address bits that were used up on the way to it */
+	uint32_t used; /* how many bits of base */
 };
 
 /* Addresses from here to the next range, or to the end of the address space. */

@@ -19,7 +19,7 @@ struct change {
 	uint64_t value;
 };
 
-#define CHANGES 4
+#define CHANGES 8
 
 struct breakage {
 	const char *name; /* a sentence */

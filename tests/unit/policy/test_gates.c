@@ -64,7 +64,7 @@ static void every_gate_is_asked_whatever_the_others_say(void **state)
 	image_of("version: 1\nlists: [{name: a, action: drop, entries: [0.0.0.0/0]}]\n", &image);
 	image_of_many((const struct many[]){ { "a", 100 }, { 0 } }, &good);
 	limits.prefixes = 0;
-	limits.image_version = 2;
+	limits.image_version = IMAGE_VERSION + 1;
 	limits.steps = 0;
 	facts = facts_of(&image);
 	facts.good = &good.image;
@@ -213,11 +213,11 @@ static void versions_are_one_or_the_image_is_refused(void **state)
 	facts = facts_of(&image);
 	facts.limits = &limits;
 	assert_passes(&facts, GATE_SCHEMA,
-		      "image version 1; this tool reads 1, the loaded program 1 "
+		      "image version 2; this tool reads 2, the loaded program 2 "
 		      "(maps: version 1 here, 1 there)");
 	limits.image_version = IMAGE_VERSION + 1;
 	assert_refuses(&facts, GATE_SCHEMA,
-		       "image version 1; this tool reads 1, the loaded program 2 "
+		       "image version 2; this tool reads 2, the loaded program 3 "
 		       "(maps: version 1 here, 1 there)");
 	limits.image_version = IMAGE_VERSION;
 	limits.abi = ABI_VERSION - 1;
@@ -258,6 +258,7 @@ static void the_most_expensive_policy_is_refused(void **state)
 {
 	auto_made struct made made = { 0 };
 	auto_image struct image_file image = { 0 }, inside = { 0 }, counted = { 0 };
+	struct limits limits = limits_builtin;
 	struct gate_facts facts;
 	struct gate_result plain, inner;
 
@@ -276,9 +277,12 @@ static void the_most_expensive_policy_is_refused(void **state)
 	facts = facts_of(&counted);
 	assert_int_equal(run_gate(&facts, GATE_COST).value, plain.value + 2);
 	made.policy.sources = false;
+	limits.steps =
+		(uint32_t)plain.value / 2; /* no nest costs what the built-in limit forbids */
 	made.policy.inner = true;
 	made_compile(&made, &inside);
 	facts = facts_of(&inside);
+	facts.limits = &limits;
 	inner = run_gate(&facts, GATE_COST);
 	assert_true(inner.refused);
 	assert_int_equal(inner.value, plain.value * 2 - 2);
@@ -294,7 +298,7 @@ static void cost_is_that_of_the_costlier_family(void **state)
 	(void)state;
 	image_of("version: 1\n", &none);
 	facts.image = &none.image;
-	assert_passes(&facts, GATE_COST, "the costliest packet touches 1 lines; the limit is 48");
+	assert_passes(&facts, GATE_COST, "the costliest packet touches 1 lines; the limit is 32");
 	/* All addresses on one list: no walk, only the leaf. */
 	image_of("version: 1\nlists: [{name: a, action: flag, entries: [0.0.0.0/0]},\n"
 		 "  {name: b, action: flag, match: destination, entries: [0.0.0.0/0]},\n"

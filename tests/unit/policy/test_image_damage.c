@@ -266,8 +266,8 @@ static void every_number_over_its_limit_is_named_with_it(void **state)
 		const char *code, *message;
 		struct diag_limit limit;
 	} expected[] = {
-		{ "too_many_lines", "158 lines, the loaded program holds 157", { 158, 157 } },
-		{ "too_many_prefixes", "11 prefixes, the loaded program holds 10", { 11, 10 } },
+		{ "too_many_lines", "159 lines, the loaded program holds 158", { 159, 158 } },
+		{ "too_many_prefixes", "12 prefixes, the loaded program holds 11", { 12, 11 } },
 		{ "too_many_lists", "7 lists, the loaded program holds 6", { 7, 6 } },
 		{ "too_many_leaves", "7 leaves, the loaded program holds 6", { 7, 6 } },
 		{ "too_many_steps", "3 steps, the loaded program holds 2", { 3, 2 } },
@@ -279,7 +279,7 @@ static void every_number_over_its_limit_is_named_with_it(void **state)
 
 	(void)state;
 	limits.lines = MADE_LINES - 1;
-	limits.prefixes = 10;
+	limits.prefixes = 11;
 	limits.lists = limits.leaves = 6;
 	limits.steps = 2;
 	limits.families = 1;
@@ -303,7 +303,7 @@ static void an_image_that_just_fits_is_accepted(void **state)
 
 	(void)state;
 	limits.lines = MADE_LINES;
-	limits.prefixes = 11;
+	limits.prefixes = 12;
 	limits.lists = limits.leaves = 7;
 	limits.steps = 3;
 	limits.families = 2;
@@ -318,13 +318,13 @@ static void a_loaded_program_of_another_version_is_named(void **state)
 	struct made_image made;
 
 	(void)state;
-	limits.image_version = 2;
+	limits.image_version = 3;
 	made_image(&made);
 	assert_int_equal(image_check("m", made.bytes, sizeof(made), &limits, &diag), -EINVAL);
 	assert_int_equal(diag.total, 1);
 	assert_string_equal(diag.problems[0].code, "image_version");
 	assert_string_equal(diag.problems[0].message,
-			    "image version 1, the loaded program reads 2");
+			    "image version 2, the loaded program reads 3");
 }
 
 /* ---- loading ---- */

@@ -100,14 +100,16 @@ static void every_kind_of_node_becomes_its_ranges(void **state)
 		{ 0x20010db80bae0000, 0, LEAF_NONE },
 		{ 0x20010db810000000, 1, LEAF_BAD },
 		{ 0x20010db810000000, 2, LEAF_NONE },
+		{ 0x20010db820000000, 0, LEAF_BAD },
+		{ 0x20010db828000000, 0, LEAF_NONE },
 		{ 0x20010db8f0000000, 0, LEAF_BAD },
 		{ 0x20010db900000000, 0, LEAF_NONE },
 	};
 	static const struct image_range destinations[] = {
 		{ 0, 0, LEAF_NONE },
-		{ 0xc633ull << 48, 0, LEAF_TARGET },
+		{ 0xc632ull << 48, 0, LEAF_TARGET },
 		{ 0xc634ull << 48, 0, LEAF_NONE },
-		{ 0xffffull << 48, 0, LEAF_TARGET },
+		{ 0xfffeull << 48, 0, LEAF_TARGET },
 	};
 	struct made_image made;
 	struct image image = made_as_image(&made);
@@ -143,8 +145,8 @@ static void neighbours_with_one_leaf_are_one_range(void **state)
 	direct[14] = LEAF_BAD;
 	((struct skip *)made.bytes[MADE_V6_SRC])->above = LEAF_BAD;
 	see(&seen, TABLE_V6_SRC);
-	assert_int_equal(seen.count, 6);
-	assert_range(&seen, 5, (struct image_range){ 0x20010db8e0000000, 0, LEAF_BAD });
+	assert_int_equal(seen.count, 8);
+	assert_range(&seen, 7, (struct image_range){ 0x20010db8e0000000, 0, LEAF_BAD });
 }
 
 /* The edges of what a skip compares: nothing is before all zeroes, nothing behind all ones. */
@@ -241,7 +243,7 @@ static void ranges_are_what_lookups_find_on_both_sides_of_each_boundary(void **s
 
 	(void)state;
 	made_image(&made);
-	assert_int_equal(compare_all(&image), 11 + 4 + 7 + 1);
+	assert_int_equal(compare_all(&image), 11 + 4 + 9 + 1);
 	for (uint32_t i = 1; i <= 100; i++) {
 		auto_image struct image_file file = { 0 };
 		auto_made struct made policy = { 0 };
@@ -283,7 +285,6 @@ static void a_broken_node_ends_the_walk(void **state)
 	static const struct {
 		uint32_t line, at, value;
 	} breaks[] = {
-		{ MADE_V4_SRC, 0, 7u << NODE_KIND_SHIFT }, /* no such kind */
 		{ MADE_V4_SRC, 1, 0x10000 }, /* no leaf id */
 		{ MADE_V4_SRC, 3, 6u << NODE_KIND_SHIFT | MADE_LINES }, /* outside */
 		{ MADE_V4_SRC, 2, 1u << NODE_KIND_SHIFT | 20u << 24 | MADE_LINES / 2 }, /* partly */
@@ -315,6 +316,9 @@ static void a_circle_ends_where_the_address_does(void **state)
 	((uint32_t *)made.bytes[MADE_DIRECT])[0] = made_direct(4, MADE_DIRECT);
 	assert_int_equal(walk_all(&image, TABLE_V6_SRC), -EINVAL);
 	((struct skip *)made.bytes[MADE_V6_SRC])->inside = made_entry(NODE_SKIP, MADE_V6_SRC);
+	assert_int_equal(walk_all(&image, TABLE_V6_SRC), -EINVAL);
+	((struct skip *)made.bytes[MADE_V6_SRC])->inside = made_entry(NODE_SPLIT, MADE_SPLIT);
+	((struct split *)made.bytes[MADE_SPLIT])->entries[1] = made_entry(NODE_SPLIT, MADE_SPLIT);
 	assert_int_equal(walk_all(&image, TABLE_V6_SRC), -EINVAL);
 }
 
