@@ -11,9 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* From @start to the start of the next one all IPv4 addresses have this leaf. The first is 0. */
+#include <stanch/image.h>
+
+/* An address, most significant bit first; IPv4 fills the upper half of hi. */
+struct key {
+	uint64_t hi, lo;
+};
+
+/* From @start to the start of the next one all addresses have this leaf. The first is 0. */
 struct boundary {
-	uint32_t start;
+	struct key key; /* the same in full */
+	uint32_t start; /* IPv4 */
 	uint16_t leaf;
 };
 
@@ -21,6 +29,7 @@ struct boundaries {
 	struct boundary *items;
 	uint32_t count;
 	const struct image *image; /* where they are from: our own structure, built already */
+	enum table table; /* of it */
 };
 
 /* The distinct 64-byte lines that one lookup reads. */
@@ -45,18 +54,20 @@ static inline void touch(struct trace *trace, const void *at)
 
 struct candidate {
 	const char *name;
+	int six; /* does it know IPv6? */
 	void *(*build)(const struct boundaries *boundaries);
-	uint32_t (*find)(const void *table, uint32_t address);
+	uint32_t (*find)(const void *table, struct key key);
 	/* the same with the lines it reads; slow */
-	uint32_t (*trace)(const void *table, uint32_t address, struct trace *trace);
+	uint32_t (*trace)(const void *table, struct key key, struct trace *trace);
 	size_t (*size)(const void *table);
 	void (*release)(void *table);
 };
 
-extern const struct candidate candidate_lines, candidate_dir24, candidate_dxr, candidate_poptrie;
+extern const struct candidate candidate_lines, candidate_dir24, candidate_dxr, candidate_poptrie,
+	candidate_search;
 
-/* lines_trace - table_lookup() in the IPv4 source table of @image. */
-uint32_t lines_trace(const void *image, uint32_t address, struct trace *trace);
+/* lines_trace - table_lookup() from @root on. */
+uint32_t lines_trace(struct image *image, uint32_t root, struct key key, struct trace *trace);
 
 /* A bench without memory has nothing to say. */
 static inline void *bench_alloc(void *old, size_t count, size_t size)

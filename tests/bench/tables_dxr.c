@@ -73,14 +73,14 @@ static void *dxr_build(const struct boundaries *boundaries)
 	return table;
 }
 
-static uint32_t dxr_find(const void *table, uint32_t address)
+static uint32_t dxr_find(const void *table, struct key key)
 {
-	return find(table, address, NULL);
+	return find(table, (uint32_t)(key.hi >> 32), NULL);
 }
 
-static uint32_t dxr_trace(const void *table, uint32_t address, struct trace *trace)
+static uint32_t dxr_trace(const void *table, struct key key, struct trace *trace)
 {
-	return find(table, address, trace);
+	return find(table, (uint32_t)(key.hi >> 32), trace);
 }
 
 static size_t dxr_size(const void *table)

@@ -5,34 +5,51 @@
 #include "policy/compile.h"
 #include "tables.h"
 
+struct lines_table {
+	struct image *image;
+	uint32_t root;
+	size_t size;
+};
+
 static void *lines_build(const struct boundaries *boundaries)
 {
-	return (void *)boundaries->image;
+	struct lines_table *table = bench_alloc(NULL, 1, sizeof(*table));
+	const struct section *section =
+		image_section(boundaries->image, SECTION_V4_SRC + boundaries->table);
+
+	*table = (struct lines_table){
+		.image = (struct image *)boundaries->image,
+		.root = image_hot(boundaries->image)->root[boundaries->table],
+		.size = (size_t)section->lines * LINE_SIZE,
+	};
+	return table;
 }
 
-static uint32_t lines_find(const void *table, uint32_t address)
+static uint32_t lines_find(const void *table, struct key key)
 {
-	struct image *image = (struct image *)table;
-	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
+	const struct lines_table *lines = table;
 
-	return table_lookup(image, hot->root[TABLE_V4_SRC], (uint64_t)address << 32, 0);
+	return table_lookup(lines->image, lines->root, key.hi, key.lo);
+}
+
+static uint32_t trace(const void *table, struct key key, struct trace *trace)
+{
+	const struct lines_table *lines = table;
+
+	return lines_trace(lines->image, lines->root, key, trace);
 }
 
 static size_t lines_size(const void *table)
 {
-	return (size_t)image_section(table, SECTION_V4_SRC)->lines * LINE_SIZE;
-}
-
-static void lines_release(void *table)
-{
-	(void)table; /* the image is its owner's */
+	return ((const struct lines_table *)table)->size;
 }
 
 const struct candidate candidate_lines = {
 	.name = "lines (table.h)",
+	.six = 1,
 	.build = lines_build,
 	.find = lines_find,
-	.trace = lines_trace,
+	.trace = trace,
 	.size = lines_size,
-	.release = lines_release,
+	.release = free, /* the image is its owner's */
 };

@@ -18,11 +18,8 @@ static inline const void *traced_line(struct image *image, uint32_t line)
 #include <stanch/table.h>
 #undef image_line
 
-uint32_t lines_trace(const void *table, uint32_t address, struct trace *trace)
+uint32_t lines_trace(struct image *image, uint32_t root, struct key key, struct trace *trace)
 {
-	struct image *image = (struct image *)table;
-	const struct image_hot *hot = image_line(image, IMAGE_HOT_LINE);
-
 	tracing = trace;
-	return table_lookup(image, hot->root[TABLE_V4_SRC], (uint64_t)address << 32, 0);
+	return table_lookup(image, root, key.hi, key.lo);
 }
