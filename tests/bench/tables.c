@@ -6,6 +6,7 @@
  * lookup waits for the one before, as packets of one CPU do, and pages are small, as those of an
  * array map are. Fails when two structures disagree about an address.
  */
+#include <arpa/inet.h>
 #include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -288,25 +289,32 @@ static int run_set(const struct set *set)
 	return run(&bench, set->shape);
 }
 
-/* One list of IPv4 prefixes, a line each; what is no prefix is left out. */
+/* The IPv4 prefix or address that a line of a list starts with, if it does. */
+static void take_row(struct made *made, char *line)
+{
+	size_t end = strcspn(line, "/ \t\r\n#");
+	bool is_prefix = line[end] == '/';
+	unsigned long len = is_prefix ? strtoul(line + end + 1, NULL, 10) : 32;
+	struct in_addr address;
+
+	line[end] = '\0';
+	if (inet_pton(AF_INET, line, &address) == 1 && len <= 32)
+		make_prefix(made, 1, 4, (unsigned __int128)ntohl(address.s_addr) << 96,
+			    (uint8_t)len);
+}
+
+/* One list of IPv4 prefixes; what is no prefix is left out. */
 static int run_file(const char *path)
 {
 	struct bench bench = { .random = 11, .shape = shape_named("IPv4 blocklist") };
 	autofclose FILE *file = fopen(path, "re");
-	unsigned int a, b, c, d, len;
 	char line[128];
 
 	if (!file)
 		return 1;
 	make_list(&bench.made, ACTION_DROP, MATCH_SOURCE, NULL, 0);
-	while (fgets(line, sizeof(line), file)) {
-		int got = sscanf(line, "%u.%u.%u.%u/%u", &a, &b, &c, &d, &len);
-		uint64_t address = (uint64_t)(a << 24 | b << 16 | c << 8 | d) << 32;
-
-		if (got >= 4 && (a | b | c | d) < 256 && (got == 4 || len <= 32))
-			make_prefix(&bench.made, 1, 4, (unsigned __int128)address << 64,
-				    got == 4 ? 32 : (uint8_t)len);
-	}
+	while (fgets(line, sizeof(line), file))
+		take_row(&bench.made, line);
 	if (bench.made.policy.prefix_count)
 		return run(&bench, path);
 	made_free(&bench.made);

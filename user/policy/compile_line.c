@@ -148,11 +148,11 @@ static uint8_t reach_of(const struct entry *entry, uint32_t width)
 	return (uint8_t)(entry->reach > below ? entry->reach - below : 0);
 }
 
-static void write_leaves(const struct entry *entries, uint32_t count, uint32_t width,
-			 uint16_t outside, uint16_t *leaves, uint8_t *reach)
+static void write_leaves(const struct entry *entries, uint32_t width, uint16_t outside,
+			 uint16_t *leaves, uint8_t *reach)
 {
 	leaves[0] = outside;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < line_room(width); i++) {
 		bool is_last = !(~entries[i].start >> (128 - width)); /* written as filler is */
 
 		leaves[i + 1] = entries[i].leaf;
@@ -165,7 +165,7 @@ static enum node_kind write_range16(struct range16 *line, const struct entry *en
 {
 	for (uint32_t i = 0; i < RANGE16_KEYS; i++)
 		line->keys[i / 4] |= key_of(&entries[i], 15) << i % 4 * 16;
-	write_leaves(entries, RANGE16_KEYS, 15, outside, line->leaves, line->reach);
+	write_leaves(entries, 15, outside, line->leaves, line->reach);
 	return NODE_RANGE16;
 }
 
@@ -174,7 +174,7 @@ static enum node_kind write_range32(struct range32 *line, const struct entry *en
 {
 	for (uint32_t i = 0; i < RANGE32_KEYS; i++)
 		line->keys[i] = (uint32_t)key_of(&entries[i], 32);
-	write_leaves(entries, RANGE32_KEYS, 32, outside, line->leaves, line->reach);
+	write_leaves(entries, 32, outside, line->leaves, line->reach);
 	return NODE_RANGE32;
 }
 
@@ -183,7 +183,7 @@ static enum node_kind write_range64(struct range64 *line, const struct entry *en
 {
 	for (uint32_t i = 0; i < RANGE64_KEYS; i++)
 		line->keys[i] = key_of(&entries[i], 64);
-	write_leaves(entries, RANGE64_KEYS, 64, outside, line->leaves, line->reach);
+	write_leaves(entries, 64, outside, line->leaves, line->reach);
 	return NODE_RANGE64;
 }
 
@@ -194,7 +194,7 @@ static enum node_kind write_range128(struct range128 *line, const struct entry *
 		line->hi[i] = (uint64_t)(entries[i].start >> 64);
 		line->lo[i] = (uint64_t)entries[i].start;
 	}
-	write_leaves(entries, RANGE128_KEYS, 128, outside, line->leaves, line->reach);
+	write_leaves(entries, 128, outside, line->leaves, line->reach);
 	return NODE_RANGE128;
 }
 
