@@ -251,16 +251,37 @@ conformance: $(B)/tools/conformance
 	$(MAKE) --no-print-directory SAN=1 build/san/tools/conformance
 	tools/conformance.sh $(B)
 
-BENCH := $(B)/tests/bench/packets $(PLAYED)
-$(BENCH): $(B)/tests/bench/%: tests/bench/%.c $(TOOL_LIB) $(LIB)
+$(PLAYED): $(B)/tests/bench/%: tests/bench/%.c $(TOOL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(TOOL_FLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIB) $(LIB) $(LIBS)
--include $(BENCH:=.d)
+-include $(PLAYED:=.d)
 
-## bench: nanoseconds per packet by class, as ratios to a bare counting drop (root)
-bench: $(BENCH) $(B)/tests/bench/bare.bpf.o $(B)/tests/bpf/no_control.bpf.o
+PACKETS  := $(wildcard tests/bench/packets*.c)
+PACKETS_OBJ := $(PACKETS:%.c=$(B)/%.o)
+$(PACKETS_OBJ): $(B)/tests/bench/%.o: tests/bench/%.c | $(SKEL)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/tests/bench/packets: $(PACKETS_OBJ) $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(PACKETS_OBJ) $(TEST_LIB_OBJ) $(TOOL_LIB) $(LIB) -lcmocka $(LIBS)
+BENCH_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c)) $(B)/tests/bpf/no_control.bpf.o
+BENCH    := $(B)/tests/bench/packets $(BENCH_BPF)
+-include $(PACKETS_OBJ:.o=.d) $(BENCH_BPF:.o=.d)
+
+## bench: nanoseconds per packet by class, list length and sources, beside LPM_TRIE and HASH (root)
+bench: $(BENCH)
 	tests/bench/run $(B)
+
+## bench-check: what a packet costs against tests/bench/budget; UPDATE=1 renews that (root)
+bench-check: all $(BENCH) $(B)/tests/bpf/test_budget
+	$(if $(UPDATE),BUDGET_WRITE=1) tests/bench/run --check $(B)
+
+## bench-readme: the results in tests/bench/results as README.md's tables, and as plots
+bench-readme:
+	tools/install bench
+	tests/bench/render tests/bench/results/packets.json bench-packets
 
 ## campaign: 300 good policies under floods, 100 bad ones three ways, from a seed; an hour (root)
 campaign: all $(PLAYED)
@@ -354,7 +375,9 @@ unit-programs: $(UNIT)
 
 .PHONY: all
 .PHONY: bench
+.PHONY: bench-check
 .PHONY: bench-peers
+.PHONY: bench-readme
 .PHONY: bench-sources
 .PHONY: bench-tables
 .PHONY: bench-evidence
