@@ -2,9 +2,10 @@
 /*
  * tables - prefix table structures compared on the same prefixes: nanoseconds per lookup, 64-byte
  * lines per lookup, memory, for sets of many shapes and for the lists of addresses in the folder
- * STANCH_DATA; `tables NAME` takes one set. Natively, so that only the structures differ; each
- * lookup waits for the one before, as packets of one CPU do, and pages are small, as those of an
- * array map are. Fails when two structures disagree about an address.
+ * blocklists of STANCH_DATA. `tables NAME` takes one set, `tables lists` the lists. Natively, so
+ * that only the structures differ; each lookup waits for the one before, as packets of one CPU do,
+ * and pages are small, as those of an array map are. Fails when two structures disagree about an
+ * address.
  */
 #include <arpa/inet.h>
 #include <glob.h>
@@ -327,7 +328,7 @@ static int run_data(const char *folder)
 	int failed = 0;
 	glob_t found;
 
-	snprintf(pattern, sizeof(pattern), "%s/*", folder);
+	snprintf(pattern, sizeof(pattern), "%s/blocklists/*.txt", folder);
 	if (glob(pattern, 0, NULL, &found))
 		return 0;
 	for (size_t i = 0; i < found.gl_pathc && !failed; i++)
@@ -345,7 +346,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(sets) && !failed; i++)
 		if (argc < 2 || !strcmp(argv[1], sets[i].shape))
 			failed = run_set(&sets[i]);
-	if (!failed && argc < 2 && data)
+	if (!failed && data && (argc < 2 || !strcmp(argv[1], "lists")))
 		failed = run_data(data);
 	return failed;
 }
