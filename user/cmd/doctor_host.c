@@ -77,7 +77,7 @@ static void check_privileges(struct doctor *doctor)
 	} needed[] = {
 		{ CAP_BPF, "CAP_BPF", "programs and maps cannot be loaded" },
 		{ CAP_NET_ADMIN, "CAP_NET_ADMIN", "nothing can be attached" },
-		{ CAP_PERFMON, "CAP_PERFMON", "the programs cost twice as much or, newer ones, are refused" },
+		{ CAP_PERFMON, "CAP_PERFMON", "the program is refused, or costs twice as much" },
 	};
 	uint64_t have = machine_capabilities();
 	bool whole = true;
