@@ -90,7 +90,7 @@ static __always_inline void address_bytes(__u8 *out, const struct address *addre
  * second would cost a fifth of the packet. So once a second has had so many times its budget, the
  * clock is read for one event in so many.
  */
-#define EVENT_FLOOD (4 * EVENTS_PER_SECOND)
+#define EVENT_FLOOD (4ull * EVENTS_PER_SECOND)
 #define EVENT_LOOK 16u /* a power of two */
 
 /* Is this event held back without a look at the clock? Then it is counted. */
