@@ -340,12 +340,14 @@ class Operations:
         try:
             apply = self.tool("apply", "--now", self.good())
             codes = [self.tool(*words) for words in
-                     (["rollback"], ["kill", "header"], ["unkill", "header"], ["verify"])]
+                     (["rollback"], ["kill", "header"], ["unkill", "header"])]
+            verify = self.tool("verify")  # 1: the file of what was gone back to is a torn one
+            torn = " damaged" in self.last_words or " missing" in self.last_words
         finally:
             os.unlink(filler)
         again = self.tool("apply", "--now", self.good())
-        return (f"apply {apply}, others {codes}, then {again}",
-                apply in (0, 1, 3) and codes == [0] * 4 and again == 0)
+        return (f"apply {apply}, others {codes}, verify {verify}, then {again}",
+                apply in (0, 1, 3) and codes == [0] * 3 and verify == int(torn) and again == 0)
 
     # ---- for the control ----
 

@@ -34,6 +34,14 @@ static __always_inline struct image *image_chosen_again(struct image *image)
 	return again ? again : image;
 }
 
-#define judge_packet(image, packet, kills, j) \
-	judge_packet(image_chosen_again(image), packet, kills, j)
+static __always_inline void judge_again(const struct question *q, struct judgement *j)
+{
+	struct image *image = image_chosen_again(q->image);
+	const struct question again = { image, image_line(image, IMAGE_HOT_LINE), q->packet,
+					q->orders };
+
+	judge_question(&again, j);
+}
+
+#define judge_question judge_again
 #include "../../bpf/stanch.bpf.c"

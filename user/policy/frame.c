@@ -483,6 +483,7 @@ bool frame_is_readable(const void *bytes, uint32_t there, uint32_t len)
 		return true;
 	packet_parse(start, start + there, len, &seen);
 	packet_parse(start, start + len, len, &padded);
+	seen.length = padded.length; /* judged by nothing, and it follows what can be seen */
 	a = &seen;
 	b = &padded;
 	return seen.note != REASON_NOT_LINEAR && !memcmp(a, b, sizeof(seen));
