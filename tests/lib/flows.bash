@@ -92,7 +92,7 @@ flows_start() {
 arrived() {
 	local all own
 	all=$(ip -n "$SERVER" -j -s link show eth0 | jq '.[0].stats64.rx.packets')
-	own=$(nsenter --net="/run/netns/$SERVER" awk '$1 == "Ip6InReceives" { print $2 }' /proc/net/snmp6)
+	own=$(nsenter --net="/run/netns/$SERVER" sed -n 's/^Ip6InReceives[[:space:]]*//p' /proc/net/snmp6)
 	echo $((all - own))
 }
 
