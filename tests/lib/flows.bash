@@ -88,7 +88,7 @@ flows_start() {
 	until_true flowing
 }
 
-# arrived - packets that came out of the ring of the veth, but for what IPv6 says by itself on a link.
+# arrived - packets that came out of the ring of the veth, but for what IPv6 says by itself.
 arrived() {
 	local all own
 	all=$(ip -n "$SERVER" -j -s link show eth0 | jq '.[0].stats64.rx.packets')
