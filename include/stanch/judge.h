@@ -105,18 +105,6 @@ static __always_inline __u32 find_listed(const struct question *q, __u32 table,
 	return read_listed(q, table_lookup(q->image, root, address->hi, address->lo), ret, j);
 }
 
-/* The same without a call: most policies look up the source and nothing else. */
-static __always_inline __u32 find_source(const struct question *q, __u32 table,
-					 const struct address *address, struct listed *ret,
-					 struct judgement *j)
-{
-	__u32 root = q->hot->root[table & 3];
-
-	if (!root)
-		return 1;
-	return read_listed(q, table_walk(q->image, root, address->hi, address->lo), ret, j);
-}
-
 /*
  * The never-block guard: what a host needs to stay reachable. No policy, kill bit or mode changes
  * it. ND: RFC 4861 section 6.1 and 7.1 demand hop limit 255, so no router forwarded it.
@@ -252,9 +240,11 @@ static __always_inline void judge_listed(const struct question *q, struct judgem
 	const struct packet *p = q->packet;
 	__u32 six = p->family == 6 ? 2 : 0;
 	__u16 inner_flag = 0;
+	__u32 id;
 
-	if (!find_source(q, TABLE_V4_SRC + six, &p->src, &src, j) ||
-	    !find_listed(q, TABLE_V4_DST + six, &p->dst, &dst, j))
+	/* without a call: most policies look up the source and nothing else; an empty root is id 0 */
+	id = table_walk(q->image, q->hot->root[TABLE_V4_SRC + six], p->src.hi, p->src.lo);
+	if (!read_listed(q, id, &src, j) || !find_listed(q, TABLE_V4_DST + six, &p->dst, &dst, j))
 		return;
 	if (LEAF_PROTECT(src.lists)) {
 		judge_is(j, VERDICT_PASS, REASON_PROTECT_PREFIX, LEAF_PROTECT(src.lists));
